@@ -1,0 +1,32 @@
+/*
+ * buf.h - shared, immutable, refcounted bytes (a framed message in a thousand outboxes).
+ *
+ * Whoever keeps a `struct cw_buf *` refs it. The creator may write `data` until it shares the buffer.
+ */
+#ifndef CW_BASE_BUF_H
+#define CW_BASE_BUF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <chanway/bytes.h>
+
+struct cw_buf {
+    uint32_t refs;
+    uint32_t size;
+    char data[];
+};
+
+/** `size` bytes, not initialised, one reference. NULL: out of memory (or size over UINT32_MAX). */
+struct cw_buf *cw_buf_create(size_t size);
+/** A copy of `bytes`. NULL: out of memory. */
+struct cw_buf *cw_buf_copy(struct cw_bytes bytes);
+struct cw_buf *cw_buf_ref(struct cw_buf *buf);
+/** Drops one reference; NULL is fine. Returns NULL. */
+struct cw_buf *cw_buf_unref(struct cw_buf *buf);
+static inline struct cw_bytes cw_buf_bytes(const struct cw_buf *buf)
+{
+    return cw_bytes_make(buf->data, buf->size);
+}
+
+#endif

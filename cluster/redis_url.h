@@ -1,0 +1,34 @@
+/*
+ * redis_url.h - the `redis` setting -> an address. Pure.
+ *
+ *   embedded   unix:PATH   redis://[user:pass@]host[:port][/db]   rediss://...   (TLS)
+ * User and password may be percent-encoded; redis://:pass@host has no user.
+ */
+#ifndef CW_REDIS_URL_H
+#define CW_REDIS_URL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <chanway/bytes.h>
+#include <chanway/error.h>
+
+struct cw_redis_address {
+    bool is_embedded;
+    bool uses_tls;
+    char *unix_path; /* owned; NULL: TCP */
+    char *host;      /* owned */
+    int port;        /* default 6379 */
+    char *user;      /* owned; NULL: none */
+    char *password;  /* owned; NULL: none */
+    int db;
+};
+
+/** CW_ERR_INVALID with a clear text in `error` (never the password), CW_ERR_NOMEM. */
+CW_MUST_CHECK int cw_redis_address_parse(const char *url, char *error, size_t error_size,
+                                         struct cw_redis_address *ret_address);
+void cw_redis_address_finish(struct cw_redis_address *address);
+/** "unix:/run/redis.sock" or "redis.example:6379/0", without credentials, for logs. */
+void cw_redis_address_describe(const struct cw_redis_address *address, char *text, size_t size);
+
+#endif
