@@ -1,0 +1,63 @@
+/*
+ * members.h - (8) a group's local channels, and the fan-out to them: one frame per kind, n references.
+ */
+#ifndef CW_CHANNEL_MEMBERS_H
+#define CW_CHANNEL_MEMBERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <chanway/cluster.h>
+#include <chanway/message.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "channel/node.h"
+#include "names.h"
+#include "protocol/kind.h"
+
+struct cw_channel;
+struct cw_group;
+
+enum cw_member_state { CW_MEMBER_JOINING, CW_MEMBER_JOINED, CW_MEMBER_LEAVING };
+
+/** One channel in one group. */
+struct cw_member {
+    struct cw_list_node in_channel; /* in cw_channel.members */
+    struct cw_channel *channel;
+    struct cw_group *group;
+    uint32_t index; /* in the group's array of its kind, while JOINED */
+    uint8_t state;  /* enum cw_member_state */
+    bool wants_presence;
+};
+
+struct cw_group {
+    struct cw_map_node in_groups; /* in cw_node.groups */
+    struct cw_node *node;
+    struct cw_member **members[CW_KIND_COUNT]; /* JOINED ones */
+    uint32_t count[CW_KIND_COUNT];
+    uint32_t capacity[CW_KIND_COUNT];
+    uint32_t refs; /* members in any state */
+    bool is_fanning_out; /* a member that leaves meanwhile leaves a hole */
+    char name[];
+};
+
+/** The member of `channel` in `name`, in any state; NULL: none. */
+struct cw_member *cw_member_find(const struct cw_channel *channel, struct cw_bytes name);
+/** Adds `channel` to `name` as JOINING, creating the group. CW_ERR_NOMEM. */
+CW_MUST_CHECK int cw_member_create(struct cw_channel *channel, struct cw_bytes name,
+                                   struct cw_member **ret_member);
+/** From now on it gets messages. CW_ERR_NOMEM: still JOINING. */
+CW_MUST_CHECK int cw_member_activate(struct cw_member *member);
+/** No message after this; still in its channel's list, LEAVING. */
+void cw_member_deactivate(struct cw_member *member);
+/** Takes it out of everything; frees the group with its last member. NULL is fine. */
+void cw_member_destroy(struct cw_member *member);
+
+/** Puts `message` into the outbox of every joined member (but its sender, if it says so). */
+void cw_group_deliver(struct cw_group *group, const struct cw_message *message);
+/** Tells every joined member of a gap (raw: counted, or closed with 1013 where the setting says so). */
+void cw_group_tell_gap(struct cw_group *group, const struct cw_gap *gap);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * node.h - what this node holds: its channels, its groups, its limits, its way to the cluster.
+ */
+#ifndef CW_CHANNEL_NODE_H
+#define CW_CHANNEL_NODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <chanway/cluster.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "protocol/command.h"
+
+struct cw_channel;
+
+/** The settings that channels and handlers obey, in plain units. */
+struct cw_limits {
+    size_t max_connections;
+    size_t max_message;
+    size_t max_groups;
+    size_t send_queue_max;
+    size_t max_pending_ops; /* unanswered ops of one client before it is no longer read */
+    int64_t op_timeout_ms;
+    int64_t heartbeat_interval_ms; /* 0: off */
+    int64_t heartbeat_timeout_ms;  /* 0: off */
+    int64_t channel_ttl_s;         /* 0: no limit */
+    int64_t channel_ttl_max_s;     /* 0: no limit */
+    bool closes_raw_on_gap;
+};
+
+/** What the WebSocket side does for a channel; a test puts its own here. */
+struct cw_transport {
+    /** Something was queued: write it at the end of this turn. */
+    void (*request_flush)(struct cw_channel *channel);
+    /** Write now what the socket takes; for a queue that would pass its bound. */
+    void (*flush_now)(struct cw_channel *channel);
+    /** Send what is queued if the socket takes it, then a close frame with `code`; channel_closed follows later. */
+    void (*close)(struct cw_channel *channel, int code, const char *reason);
+    /** Stop or go on reading from the client. */
+    void (*pause_reading)(struct cw_channel *channel, bool is_paused);
+};
+
+struct cw_node {
+    struct cw_cluster *cluster;
+    const char *id; /* the cluster's */
+    const char *version;
+    struct cw_limits limits;
+    const struct cw_transport *transport;
+    struct cw_command_parser *parser;
+    struct cw_map channels; /* by uuid */
+    struct cw_channel **all; /* the same, as an array for slices; order is of no meaning */
+    size_t count, capacity;
+    struct cw_map groups;   /* struct cw_group by name */
+    struct cw_list dirty;   /* channels with frames to write, struct cw_channel.dirty */
+    struct cw_list deadlines; /* ops waiting for an answer, oldest first, struct cw_op.in_deadlines */
+    int64_t now_ms; /* monotonic, taken once per turn by whoever starts the turn's work */
+    bool is_draining;
+};
+
+void cw_node_init(struct cw_node *node);
+void cw_node_finish(struct cw_node *node);
+
+#endif

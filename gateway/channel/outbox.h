@@ -1,0 +1,50 @@
+/*
+ * outbox.h - (9) the bounded queue of shared frames that wait for one client.
+ *
+ * Nothing is written here: the end of the loop turn writes all waiting frames at once (ws/flush.c).
+ */
+#ifndef CW_CHANNEL_OUTBOX_H
+#define CW_CHANNEL_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <chanway/error.h>
+
+#include "base/buf.h"
+
+#define CW_OUTBOX_INLINE 2
+
+struct cw_outbox {
+    struct cw_buf **ring; /* NULL: `few` is the ring; owned */
+    struct cw_buf *few[CW_OUTBOX_INLINE];
+    uint32_t capacity; /* of the ring in use, a power of two */
+    uint32_t head;
+    uint32_t count;
+    uint32_t bytes; /* waiting here; kept below 4 GiB by the limit */
+};
+
+void cw_outbox_init(struct cw_outbox *outbox);
+void cw_outbox_finish(struct cw_outbox *outbox);
+static inline bool cw_outbox_is_empty(const struct cw_outbox *outbox)
+{
+    return outbox->count == 0;
+}
+
+/**
+ * Queues one whole frame; the outbox takes its own reference.
+ *
+ * Returns 0; CW_ERR_FULL if the queue holds something and would pass `limit_bytes` (one frame always fits an
+ * empty queue), and then it is unchanged: dropping or closing is the caller's choice; or CW_ERR_NOMEM.
+ */
+CW_MUST_CHECK int cw_outbox_push(struct cw_outbox *outbox, struct cw_buf *frame,
+                                 size_t limit_bytes);
+/** The oldest frame, still queued; NULL: empty. */
+struct cw_buf *cw_outbox_front(const struct cw_outbox *outbox);
+/** Takes the oldest frame out; the caller gets the outbox's reference. */
+struct cw_buf *cw_outbox_pop(struct cw_outbox *outbox);
+/** Copies as many whole frames as fit into `space` and pops them; returns the bytes, 0 if not even one fits. */
+size_t cw_outbox_gather(struct cw_outbox *outbox, char *space, size_t size, uint32_t *ret_frames);
+
+#endif
