@@ -6,13 +6,13 @@
 #ifndef CW_CHANNEL_OUTBOX_H
 #define CW_CHANNEL_OUTBOX_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include <chanway/error.h>
 
 #include "base/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define CW_OUTBOX_INLINE 2
 
@@ -23,6 +23,8 @@ struct cw_outbox {
     uint32_t head;
     uint32_t count;
     uint32_t bytes; /* waiting here; kept below 4 GiB by the limit */
+    uint32_t
+        in_flight; /* taken out, but not by the socket yet: the transport says, push counts it */
 };
 
 void cw_outbox_init(struct cw_outbox *outbox);
@@ -35,8 +37,9 @@ static inline bool cw_outbox_is_empty(const struct cw_outbox *outbox)
 /**
  * Queues one whole frame; the outbox takes its own reference.
  *
- * Returns 0; CW_ERR_FULL if the queue holds something and would pass `limit_bytes` (one frame always fits an
- * empty queue), and then it is unchanged: dropping or closing is the caller's choice; or CW_ERR_NOMEM.
+ * Returns 0; CW_ERR_FULL if something waits and, with this frame, more than `limit_bytes` would
+ * (one frame always fits an empty queue), and then it is unchanged: dropping or closing is the
+ * caller's choice; or CW_ERR_NOMEM, unchanged too. What is `in_flight` waits as well.
  */
 CW_MUST_CHECK int cw_outbox_push(struct cw_outbox *outbox, struct cw_buf *frame,
                                  size_t limit_bytes);
@@ -44,7 +47,8 @@ CW_MUST_CHECK int cw_outbox_push(struct cw_outbox *outbox, struct cw_buf *frame,
 struct cw_buf *cw_outbox_front(const struct cw_outbox *outbox);
 /** Takes the oldest frame out; the caller gets the outbox's reference. */
 struct cw_buf *cw_outbox_pop(struct cw_outbox *outbox);
-/** Copies as many whole frames as fit into `space` and pops them; returns the bytes, 0 if not even one fits. */
+/** Copies as many whole frames as fit into `space` and pops them; returns the bytes, 0 if not even
+ * one fits. */
 size_t cw_outbox_gather(struct cw_outbox *outbox, char *space, size_t size, uint32_t *ret_frames);
 
 #endif

@@ -1,0 +1,119 @@
+/*
+ * outbox.c - a ring of references to shared frames.
+ *
+ * Most clients have nothing or one frame waiting, so two slots are inside the struct; a ring is
+ * taken from the heap when they do not do, doubles when it is full, and goes back when it has been
+ * emptied.
+ */
+#include "channel/outbox.h"
+
+#include "base/stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What the first ring has room for: a few turns of a busy group. */
+#define RING_CAPACITY 8
+
+static struct cw_buf **slots_of(struct cw_outbox *outbox)
+{
+    return outbox->ring != NULL ? outbox->ring : outbox->few;
+}
+
+/* A bigger ring, its oldest frame first. */
+static int grow(struct cw_outbox *outbox)
+{
+    uint32_t capacity = outbox->ring == NULL ? RING_CAPACITY : outbox->capacity * 2;
+    if (capacity <= outbox->capacity)
+        return CW_ERR_NOMEM; /* 2^32 frames */
+    struct cw_buf **ring = calloc(capacity, sizeof(struct cw_buf *));
+    if (ring == NULL)
+        return CW_ERR_NOMEM;
+
+    struct cw_buf **slots = slots_of(outbox);
+    for (uint32_t i = 0; i < outbox->count; i++)
+        ring[i] = slots[(outbox->head + i) & (outbox->capacity - 1)];
+    free(outbox->ring);
+    outbox->ring = ring;
+    outbox->capacity = capacity;
+    outbox->head = 0;
+    return CW_OK;
+}
+
+static void drop_ring(struct cw_outbox *outbox)
+{
+    free(outbox->ring);
+    outbox->ring = NULL;
+    outbox->capacity = CW_OUTBOX_INLINE;
+    outbox->head = 0;
+}
+
+void cw_outbox_init(struct cw_outbox *outbox)
+{
+    memset(outbox, 0, sizeof(*outbox));
+    outbox->capacity = CW_OUTBOX_INLINE;
+}
+
+void cw_outbox_finish(struct cw_outbox *outbox)
+{
+    while (!cw_outbox_is_empty(outbox))
+        cw_buf_unref(cw_outbox_pop(outbox));
+    drop_ring(outbox);
+    outbox->in_flight = 0;
+}
+
+int cw_outbox_push(struct cw_outbox *outbox, struct cw_buf *frame, size_t limit_bytes)
+{
+    /* Above what `bytes` can count nothing is taken, whatever the limit. */
+    size_t waiting = (size_t)outbox->bytes + outbox->in_flight;
+    size_t limit = limit_bytes < UINT32_MAX ? limit_bytes : UINT32_MAX;
+    if (waiting > 0 && (waiting > limit || frame->size > limit - waiting))
+        return CW_ERR_FULL;
+
+    if (outbox->count == outbox->capacity) {
+        int rc = grow(outbox);
+        if (rc < 0)
+            return rc;
+    }
+    slots_of(outbox)[(outbox->head + outbox->count) & (outbox->capacity - 1)] = cw_buf_ref(frame);
+    outbox->count++;
+    outbox->bytes += frame->size;
+    CW_STAT(node_queue_bytes) += frame->size;
+    return CW_OK;
+}
+
+struct cw_buf *cw_outbox_front(const struct cw_outbox *outbox)
+{
+    if (cw_outbox_is_empty(outbox))
+        return NULL;
+    return outbox->ring != NULL ? outbox->ring[outbox->head] : outbox->few[outbox->head];
+}
+
+struct cw_buf *cw_outbox_pop(struct cw_outbox *outbox)
+{
+    struct cw_buf *frame = cw_outbox_front(outbox);
+    if (frame == NULL)
+        return NULL;
+    outbox->head = (outbox->head + 1) & (outbox->capacity - 1);
+    outbox->count--;
+    outbox->bytes -= frame->size;
+    CW_STAT(node_queue_bytes) -= frame->size;
+    if (outbox->count == 0)
+        drop_ring(outbox);
+    return frame;
+}
+
+size_t cw_outbox_gather(struct cw_outbox *outbox, char *space, size_t size, uint32_t *ret_frames)
+{
+    size_t used = 0;
+    uint32_t frames = 0;
+    for (struct cw_buf *frame = cw_outbox_front(outbox);
+         frame != NULL && frame->size <= size - used; frame = cw_outbox_front(outbox)) {
+        memcpy(space + used, frame->data, frame->size);
+        used += frame->size;
+        frames++;
+        cw_buf_unref(cw_outbox_pop(outbox));
+    }
+    *ret_frames = frames;
+    return used;
+}
