@@ -1,17 +1,17 @@
 /*
  * map.h - hash map of items that carry their own node and key; the one map of the code base.
  *
- * Keys are bytes inside the item, found by `key_of`. The hash is keyed with random bytes drawn at the
- * first use, so that clients who choose group names can't choose collisions.
+ * Keys are bytes inside the item, found by `key_of`. The hash is keyed with random bytes drawn at
+ * the first use, so that clients who choose group names can't choose collisions. Grows by doubling.
  */
 #ifndef CW_BASE_MAP_H
 #define CW_BASE_MAP_H
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include <chanway/bytes.h>
 #include <chanway/error.h>
+
+#include <stddef.h>
+#include <stdint.h>
 
 struct cw_map_node {
     struct cw_map_node *next; /* in its bucket */
@@ -35,7 +35,10 @@ struct cw_map_node *cw_map_find(const struct cw_map *map, struct cw_bytes key);
 CW_MUST_CHECK int cw_map_add(struct cw_map *map, struct cw_map_node *node);
 /** Takes an item out that is in the map. */
 void cw_map_remove(struct cw_map *map, struct cw_map_node *node);
-/** Iteration in no order: start with NULL; the item just got may be removed, none added. */
+/**
+ * Iteration in no order: start with NULL. The item just got may be removed, and freed once the one
+ * after it was got; nothing else may be removed meanwhile, and nothing added.
+ */
 struct cw_map_node *cw_map_next(const struct cw_map *map, const struct cw_map_node *node);
 
 #endif

@@ -4,10 +4,10 @@
 #ifndef CHANWAY_MESSAGE_H
 #define CHANWAY_MESSAGE_H
 
+#include <chanway/bytes.h>
+
 #include <stdbool.h>
 #include <stdint.h>
-
-#include <chanway/bytes.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,9 +20,12 @@ enum cw_payload_type {
     CW_PAYLOAD_BYTES = 2, /**< any bytes */
 };
 
+/** Bytes of the largest payload in its stored form: what a node sends on it keeps in memory. */
+#define CW_PAYLOAD_MAX 1048576
+
 /**
- * A place in a log (a group's history, a channel's inbox): written `<epoch>-<offset>`. Offsets count
- * 1, 2, 3, ... within an epoch; epochs only grow. {0, 0} is before the first message.
+ * A place in a log (a group's history, a channel's inbox): written `<epoch>-<offset>`. Offsets
+ * count 1, 2, 3, ... within an epoch; epochs only grow. {0, 0} is before the first message.
  */
 struct cw_position {
     uint64_t epoch;

@@ -1,0 +1,224 @@
+/*
+ * envelope.c - MessagePack from Redis -> views of a message.
+ *
+ * Anybody who may publish in Redis may send anything here, and msgpack-c believes what a header
+ * says: five bytes that claim an array of 2^32 elements make it ask for 100 GB. So measure() first
+ * walks over the headers: what they claim must be there, to the byte, in at most OBJECTS_MAX
+ * objects. These fit in the first chunk of one zone that is used again and again: no allocation per
+ * message.
+ */
+#include "envelope.h"
+
+#include "names.h"
+
+#include <msgpack.h>
+
+#include <stdint.h>
+
+/* A pub/sub message has 7 (id, prev, the array, its 4 elements); the rest is for elements to come.
+ */
+#define OBJECTS_MAX CW_ENVELOPE_OBJECTS_MAX
+/* A pair of a map is the largest that msgpack-c allocates per object: half of it for each. */
+#define ZONE_SIZE (OBJECTS_MAX * sizeof(msgpack_object_kv))
+
+#define FLAG_SKIPS_SENDER 1U
+#define BODY_ELEMENTS_MIN 4U
+
+/* What follows the first byte of an object, for the first bytes 0xc0..0xdf. */
+struct shape {
+    unsigned char length_size; /* bytes of a big-endian length, first */
+    unsigned char fixed_size;  /* bytes that are always there */
+    unsigned char children;    /* objects per unit of length; 0: the length counts bytes */
+};
+
+static const struct shape shapes[32] = {
+    [0x04] = {1, 0, 0}, [0x05] = {2, 0, 0},  [0x06] = {4, 0, 0}, /* bin */
+    [0x07] = {1, 1, 0}, [0x08] = {2, 1, 0},  [0x09] = {4, 1, 0}, /* ext */
+    [0x0a] = {0, 4, 0}, [0x0b] = {0, 8, 0},                      /* float */
+    [0x0c] = {0, 1, 0}, [0x0d] = {0, 2, 0},  [0x0e] = {0, 4, 0}, /* uint */
+    [0x0f] = {0, 8, 0}, [0x10] = {0, 1, 0},  [0x11] = {0, 2, 0}, /* uint64, int */
+    [0x12] = {0, 4, 0}, [0x13] = {0, 8, 0},                      /* int */
+    [0x14] = {0, 2, 0}, [0x15] = {0, 3, 0},  [0x16] = {0, 5, 0}, /* fixext */
+    [0x17] = {0, 9, 0}, [0x18] = {0, 17, 0},                     /* fixext */
+    [0x19] = {1, 0, 0}, [0x1a] = {2, 0, 0},  [0x1b] = {4, 0, 0}, /* str */
+    [0x1c] = {2, 0, 1}, [0x1d] = {4, 0, 1},                      /* array */
+    [0x1e] = {2, 0, 2}, [0x1f] = {4, 0, 2},                      /* map */
+};
+
+#define NEVER_USED 0xc1
+
+/* Size of one object without its children, and how many these are. False: there is no such object.
+ */
+static bool measure_object(const unsigned char *at, size_t left, uint64_t *ret_size,
+                           uint64_t *ret_children)
+{
+    unsigned first = at[0];
+    uint64_t size = 1;
+    uint64_t children = 0;
+    if (first >= 0x80 && first <= 0x8f) {
+        children = (uint64_t)2 * (first & 0x0f); /* fixmap */
+    } else if (first >= 0x90 && first <= 0x9f) {
+        children = first & 0x0f; /* fixarray */
+    } else if (first >= 0xa0 && first <= 0xbf) {
+        size += first & 0x1f; /* fixstr */
+    } else if (first >= 0xc0 && first <= 0xdf) {
+        const struct shape *shape = &shapes[first & 0x1f];
+        if (first == NEVER_USED || left < (size_t)1 + shape->length_size)
+            return false;
+        uint64_t length = 0;
+        for (unsigned i = 1; i <= shape->length_size; i++)
+            length = length << 8 | at[i];
+        size += (uint64_t)shape->length_size + shape->fixed_size;
+        if (shape->children > 0)
+            children = length * shape->children;
+        else
+            size += length;
+    }
+    *ret_size = size;
+    *ret_children = children;
+    return size <= left;
+}
+
+/* True if `bytes` are exactly `count` objects, of OBJECTS_MAX in all. */
+static bool measure(struct cw_bytes bytes, unsigned count)
+{
+    const unsigned char *at = (const unsigned char *)bytes.data;
+    size_t left = bytes.size;
+    uint64_t seen = 0;
+    uint64_t owed = count;
+    while (owed > 0) {
+        uint64_t size;
+        uint64_t children;
+        if (left == 0 || !measure_object(at, left, &size, &children))
+            return false;
+        seen++;
+        owed += children - 1;
+        if (seen + owed > OBJECTS_MAX)
+            return false;
+        at += size;
+        left -= (size_t)size;
+    }
+    return left == 0;
+}
+
+/* The emptied zone for the next call; NULL: out of memory. Lives as long as the process. */
+static msgpack_zone *take_zone(void)
+{
+    static msgpack_zone *zone;
+    if (zone == NULL)
+        zone = msgpack_zone_new(ZONE_SIZE);
+    else
+        msgpack_zone_clear(zone);
+    return zone;
+}
+
+static bool unpack(struct cw_bytes bytes, size_t *offset, msgpack_zone *zone,
+                   msgpack_object *ret_object)
+{
+    msgpack_unpack_return rc = msgpack_unpack(bytes.data, bytes.size, offset, zone, ret_object);
+    return rc == MSGPACK_UNPACK_SUCCESS || rc == MSGPACK_UNPACK_EXTRA_BYTES;
+}
+
+static bool read_str(const msgpack_object *object, struct cw_bytes *ret_bytes)
+{
+    if (object->type != MSGPACK_OBJECT_STR)
+        return false;
+    *ret_bytes = cw_bytes_make(object->via.str.ptr, object->via.str.size);
+    return true;
+}
+
+static bool read_str_or_bin(const msgpack_object *object, struct cw_bytes *ret_bytes)
+{
+    if (object->type != MSGPACK_OBJECT_BIN)
+        return read_str(object, ret_bytes);
+    *ret_bytes = cw_bytes_make(object->via.bin.ptr, object->via.bin.size);
+    return true;
+}
+
+static bool read_body(const msgpack_object *object, struct cw_message *ret_message)
+{
+    if (object->type != MSGPACK_OBJECT_ARRAY || object->via.array.size < BODY_ELEMENTS_MIN)
+        return false;
+
+    const msgpack_object *element = object->via.array.ptr;
+    if (element[0].type != MSGPACK_OBJECT_POSITIVE_INTEGER ||
+        element[0].via.u64 > CW_PAYLOAD_BYTES || element[1].type != MSGPACK_OBJECT_POSITIVE_INTEGER)
+        return false;
+
+    struct cw_bytes from;
+    struct cw_bytes payload;
+    if (!read_str_or_bin(&element[2], &from) || !read_str_or_bin(&element[3], &payload))
+        return false;
+    if ((from.size > 0 && !cw_group_name_is_valid(from)) || payload.size > CW_PAYLOAD_MAX)
+        return false;
+
+    ret_message->type = (enum cw_payload_type)element[0].via.u64;
+    ret_message->skips_sender = (element[1].via.u64 & FLAG_SKIPS_SENDER) != 0;
+    ret_message->from = from;
+    ret_message->payload = payload;
+    return true;
+}
+
+/* A predecessor is named, or known to be none: then it is {0, 0}, which every position is after. */
+static bool read_predecessor(const msgpack_object *object, struct cw_envelope *ret_envelope)
+{
+    if (object->type == MSGPACK_OBJECT_NIL)
+        return true;
+
+    struct cw_bytes text;
+    if (!read_str(object, &text))
+        return false;
+    if (text.size > 0 && !cw_position_parse(text, &ret_envelope->predecessor))
+        return false;
+    ret_envelope->has_predecessor = true;
+    return true;
+}
+
+int cw_envelope_decode(struct cw_bytes bytes, struct cw_envelope *ret_envelope)
+{
+    if (!measure(bytes, 3))
+        return CW_ERR_INVALID;
+    msgpack_zone *zone = take_zone();
+    if (zone == NULL)
+        return CW_ERR_NOMEM;
+
+    msgpack_object id;
+    msgpack_object prev;
+    msgpack_object body;
+    size_t offset = 0;
+    if (!unpack(bytes, &offset, zone, &id) || !unpack(bytes, &offset, zone, &prev) ||
+        !unpack(bytes, &offset, zone, &body))
+        return CW_ERR_INVALID;
+
+    struct cw_envelope envelope = {0};
+    struct cw_bytes id_text;
+    if (!read_str(&id, &id_text) || !read_predecessor(&prev, &envelope) ||
+        !read_body(&body, &envelope.message))
+        return CW_ERR_INVALID;
+    if (id_text.size > 0) {
+        /* Offsets count from 1: an entry at 0 would never be delivered after {0, 0}. */
+        if (!cw_position_parse(id_text, &envelope.message.position) ||
+            envelope.message.position.offset == 0)
+            return CW_ERR_INVALID;
+        envelope.message.is_logged = true;
+    } else if (envelope.has_predecessor) {
+        return CW_ERR_INVALID;
+    }
+    *ret_envelope = envelope;
+    return CW_OK;
+}
+
+int cw_envelope_decode_body(struct cw_bytes bytes, struct cw_message *ret_message)
+{
+    if (!measure(bytes, 1))
+        return CW_ERR_INVALID;
+    msgpack_zone *zone = take_zone();
+    if (zone == NULL)
+        return CW_ERR_NOMEM;
+
+    msgpack_object body;
+    size_t offset = 0;
+    if (!unpack(bytes, &offset, zone, &body) || !read_body(&body, ret_message))
+        return CW_ERR_INVALID;
+    return CW_OK;
+}

@@ -1,0 +1,215 @@
+/*
+ * names.c - alphabets and bounds of names; keys, ids and positions as text.
+ */
+#include "names.h"
+
+#include "base/clock.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char lower_hex[] = "0123456789abcdef";
+
+static bool is_alphanumeric(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* 1..max bytes, each a letter, a digit or one of `others`. */
+static bool is_name(struct cw_bytes name, size_t max, const char *others)
+{
+    if (name.size == 0 || name.size > max)
+        return false;
+    for (size_t i = 0; i < name.size; i++) {
+        char c = name.data[i];
+        if (!is_alphanumeric(c) && (c == '\0' || strchr(others, c) == NULL))
+            return false;
+    }
+    return true;
+}
+
+static void write_hex(char *to, const unsigned char *from, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        *to++ = lower_hex[from[i] >> 4];
+        *to++ = lower_hex[from[i] & 15];
+    }
+}
+
+/* Takes a decimal number off the front of `text`; false if there is none, or one beyond 64 bits. */
+static bool take_u64(struct cw_bytes *text, uint64_t *ret_number)
+{
+    uint64_t number = 0;
+    size_t i = 0;
+    for (; i < text->size && text->data[i] >= '0' && text->data[i] <= '9'; i++) {
+        unsigned digit = (unsigned)(text->data[i] - '0');
+        if (number > (UINT64_MAX - digit) / 10)
+            return false;
+        number = number * 10 + digit;
+    }
+    if (i == 0 || (i > 1 && text->data[0] == '0'))
+        return false;
+    *text = cw_bytes_make(text->data + i, text->size - i);
+    *ret_number = number;
+    return true;
+}
+
+bool cw_group_name_is_valid(struct cw_bytes name)
+{
+    return is_name(name, CW_GROUP_NAME_MAX, "_.:@=/-");
+}
+
+bool cw_group_name_is_reserved(struct cw_bytes name)
+{
+    static const char reserved[] = "user:";
+    size_t size = sizeof(reserved) - 1;
+    return name.size >= size && memcmp(name.data, reserved, size) == 0;
+}
+
+bool cw_node_name_is_valid(struct cw_bytes name)
+{
+    return is_name(name, CW_NODE_NAME_MAX, "_.-");
+}
+
+bool cw_prefix_is_valid(struct cw_bytes prefix)
+{
+    return is_name(prefix, CW_PREFIX_MAX, "_.:-");
+}
+
+bool cw_uuid_is_valid(struct cw_bytes text)
+{
+    if (text.size != CW_UUID_TEXT_SIZE - 1)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        bool wants_dash = i == 8 || i == 13 || i == 18 || i == 23;
+        bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+        if (wants_dash ? c != '-' : !is_hex)
+            return false;
+    }
+    return true;
+}
+
+void cw_uuid_generate(char ret_text[CW_UUID_TEXT_SIZE])
+{
+    /* 48 bits of time in ms, then random bits around the version and the variant. */
+    unsigned char uuid[16];
+    uint64_t now_ms = (uint64_t)cw_clock_wall_ms();
+    for (unsigned i = 0; i < 6; i++)
+        uuid[i] = (unsigned char)(now_ms >> (40 - 8 * i));
+    cw_random_bytes(uuid + 6, 10);
+    uuid[6] = (unsigned char)((uuid[6] & 0x0f) | 0x70);
+    uuid[8] = (unsigned char)((uuid[8] & 0x3f) | 0x80);
+
+    static const unsigned char group_sizes[] = {4, 2, 2, 2, 6};
+    char *to = ret_text;
+    const unsigned char *from = uuid;
+    for (size_t i = 0; i < sizeof(group_sizes); i++) {
+        if (i > 0)
+            *to++ = '-';
+        write_hex(to, from, group_sizes[i]);
+        to += (size_t)2 * group_sizes[i];
+        from += group_sizes[i];
+    }
+    *to = '\0';
+}
+
+void cw_node_id_generate(const char *name, char ret_id[CW_NODE_ID_MAX])
+{
+    size_t size = strlen(name);
+    assert(size <= CW_NODE_NAME_MAX);
+    unsigned char random[4];
+    cw_random_bytes(random, sizeof(random));
+
+    memcpy(ret_id, name, size);
+    ret_id[size] = '.';
+    write_hex(ret_id + size + 1, random, sizeof(random));
+    ret_id[size + 1 + 2 * sizeof(random)] = '\0';
+}
+
+size_t cw_key_write(char ret_key[CW_KEY_MAX], const char *prefix, char kind, struct cw_bytes name)
+{
+    size_t prefix_size = strlen(prefix);
+    assert(prefix_size <= CW_PREFIX_MAX && name.size <= CW_GROUP_NAME_MAX);
+
+    char *to = ret_key;
+    memcpy(to, prefix, prefix_size);
+    to += prefix_size;
+    *to++ = ':';
+    *to++ = '{';
+    *to++ = kind;
+    *to++ = ':';
+    if (name.size > 0)
+        memcpy(to, name.data, name.size);
+    to += name.size;
+    *to++ = '}';
+    *to = '\0';
+    return (size_t)(to - ret_key);
+}
+
+struct cw_bytes cw_key_group(struct cw_bytes key, const char *prefix)
+{
+    static const char opening[] = ":{g:";
+    const size_t opening_size = sizeof(opening) - 1;
+    const struct cw_bytes none = {NULL, 0};
+
+    size_t prefix_size = strlen(prefix);
+    size_t start = prefix_size + opening_size;
+    if (key.size <= start || key.data[key.size - 1] != '}')
+        return none;
+    if (memcmp(key.data, prefix, prefix_size) != 0 ||
+        memcmp(key.data + prefix_size, opening, opening_size) != 0)
+        return none;
+
+    struct cw_bytes group = cw_bytes_make(key.data + start, key.size - start - 1);
+    return cw_group_name_is_valid(group) ? group : none;
+}
+
+bool cw_position_parse(struct cw_bytes text, struct cw_position *ret_position)
+{
+    struct cw_position position;
+    if (!take_u64(&text, &position.epoch))
+        return false;
+    if (text.size == 0 || text.data[0] != '-')
+        return false;
+    text = cw_bytes_make(text.data + 1, text.size - 1);
+    if (!take_u64(&text, &position.offset) || text.size != 0)
+        return false;
+    *ret_position = position;
+    return true;
+}
+
+size_t cw_position_write(char ret_text[CW_POSITION_TEXT_SIZE], struct cw_position position)
+{
+    int length = snprintf(ret_text, CW_POSITION_TEXT_SIZE, "%" PRIu64 "-%" PRIu64, position.epoch,
+                          position.offset);
+    return (size_t)length;
+}
+
+bool cw_glob_matches(struct cw_bytes pattern, struct cw_bytes text)
+{
+    /* On a mismatch only the last star needs to take one byte more: earlier ones gain nothing. */
+    size_t p = 0;
+    size_t t = 0;
+    size_t after_star = 0; /* 0: no star yet */
+    size_t star_end = 0;   /* where the text after the last star's run begins */
+    while (t < text.size) {
+        if (p < pattern.size && pattern.data[p] == '*') {
+            after_star = ++p;
+            star_end = t;
+        } else if (p < pattern.size && pattern.data[p] == text.data[t]) {
+            p++;
+            t++;
+        } else if (after_star > 0) {
+            p = after_star;
+            t = ++star_end;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.size && pattern.data[p] == '*')
+        p++;
+    return p == pattern.size;
+}

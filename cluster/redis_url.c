@@ -1,0 +1,265 @@
+/*
+ * redis_url.c - the `redis` setting -> an address. Errors never quote it: it may hold a password.
+ */
+#include "redis_url.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#define PORT_DEFAULT 6379
+#define PORT_MAX     65535
+/* A name in DNS has at most 253 bytes, a literal address fewer. */
+#define HOST_MAX 253
+
+#define UNIX_SCHEME "unix:"
+#define TCP_SCHEME  "redis://"
+#define TLS_SCHEME  "rediss://"
+
+static int refuse(char *error, size_t error_size, const char *why)
+{
+    (void)snprintf(error, error_size, "%s", why);
+    return CW_ERR_INVALID;
+}
+
+static int refuse_memory(char *error, size_t error_size)
+{
+    (void)snprintf(error, error_size, "%s", cw_error_text(CW_ERR_NOMEM));
+    return CW_ERR_NOMEM;
+}
+
+/* Cuts `text` at its first byte `c`: what is before goes to `ret_head`. False: there is no `c`. */
+static bool split(struct cw_bytes *text, char c, struct cw_bytes *ret_head)
+{
+    const char *at = text->size == 0 ? NULL : memchr(text->data, c, text->size);
+    if (at == NULL)
+        return false;
+    size_t head_size = (size_t)(at - text->data);
+    *ret_head = cw_bytes_make(text->data, head_size);
+    *text = cw_bytes_make(at + 1, text->size - head_size - 1);
+    return true;
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* A new string without percent-encoding. CW_ERR_INVALID: a bad escape, or one of a NUL. */
+static int decode_percent(struct cw_bytes text, char **ret_text)
+{
+    char *decoded = malloc(text.size + 1);
+    if (decoded == NULL)
+        return CW_ERR_NOMEM;
+
+    size_t size = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        if (c == '%') {
+            int high = i + 2 < text.size ? hex_value(text.data[i + 1]) : -1;
+            int low = i + 2 < text.size ? hex_value(text.data[i + 2]) : -1;
+            if (high < 0 || low < 0 || high + low == 0) {
+                free(decoded);
+                return CW_ERR_INVALID;
+            }
+            c = (char)(high << 4 | low);
+            i += 2;
+        }
+        decoded[size++] = c;
+    }
+    decoded[size] = '\0';
+    *ret_text = decoded;
+    return CW_OK;
+}
+
+/* A decimal number 0..max, the whole of `text`; -1: it is none. */
+static int parse_number(struct cw_bytes text, int max)
+{
+    int number = 0;
+    if (text.size == 0)
+        return -1;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return -1;
+        int digit = text.data[i] - '0';
+        if (number > (max - digit) / 10)
+            return -1;
+        number = number * 10 + digit;
+    }
+    return number;
+}
+
+/* Letters, digits, '.', '-', '_'; in brackets (an IPv6 address) ':' and '%' too. */
+static bool is_host(struct cw_bytes host, const char *others)
+{
+    if (host.size == 0 || host.size > HOST_MAX)
+        return false;
+    for (size_t i = 0; i < host.size; i++) {
+        char c = host.data[i];
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!is_plain && (c == '\0' || strchr(others, c) == NULL))
+            return false;
+    }
+    return true;
+}
+
+/* user:password, each may be empty. */
+static int parse_credentials(struct cw_bytes text, char *error, size_t error_size,
+                             struct cw_redis_address *address)
+{
+    struct cw_bytes user;
+    if (!split(&text, ':', &user))
+        return refuse(error, error_size, "before the '@' write USER:PASSWORD or :PASSWORD");
+
+    int rc = user.size > 0 ? decode_percent(user, &address->user) : CW_OK;
+    if (rc == CW_OK && (text.size > 0 || user.size > 0))
+        rc = decode_percent(text, &address->password);
+    if (rc == CW_ERR_INVALID)
+        return refuse(error, error_size,
+                      "a '%' in the user or password must begin %01..%FF; write '%' itself as %25");
+    return rc < 0 ? refuse_memory(error, error_size) : CW_OK;
+}
+
+/* host, host:port, [ipv6], [ipv6]:port */
+static int parse_host_and_port(struct cw_bytes text, char *error, size_t error_size,
+                               struct cw_redis_address *address)
+{
+    struct cw_bytes host = text;
+    struct cw_bytes none;
+    bool has_brackets = text.size > 0 && text.data[0] == '[';
+    bool has_port;
+    if (has_brackets) {
+        if (!split(&text, ']', &host))
+            return refuse(error, error_size, "a '[' before the host needs its ']'");
+        host = cw_bytes_make(host.data + 1, host.size - 1);
+        has_port = text.size > 0;
+        if (has_port && (!split(&text, ':', &none) || none.size > 0))
+            return refuse(error, error_size, "after ']' only :PORT or /DB may follow");
+    } else {
+        has_port = split(&text, ':', &host);
+    }
+
+    if (host.size == 0)
+        return refuse(error, error_size, "the host is missing");
+    if (!is_host(host, has_brackets ? ".-_:%" : ".-_"))
+        return refuse(error, error_size, "the host is too long or has a byte that no host has");
+    if (has_port) {
+        address->port = parse_number(text, PORT_MAX);
+        if (address->port < 1)
+            return refuse(error, error_size, "the port must be a number from 1 to 65535");
+    }
+    address->host = strndup(host.data, host.size);
+    return address->host == NULL ? refuse_memory(error, error_size) : CW_OK;
+}
+
+/* What follows redis:// or rediss:// */
+static int parse_tcp(struct cw_bytes text, char *error, size_t error_size,
+                     struct cw_redis_address *address)
+{
+    /* The last '@' ends the credentials: passwords may hold '@' and '/' as they are. */
+    for (size_t i = text.size; i > 0; i--) {
+        if (text.data[i - 1] != '@')
+            continue;
+        struct cw_bytes credentials = cw_bytes_make(text.data, i - 1);
+        text = cw_bytes_make(text.data + i, text.size - i);
+        int rc = parse_credentials(credentials, error, error_size, address);
+        if (rc < 0)
+            return rc;
+        break;
+    }
+
+    struct cw_bytes host_and_port;
+    if (split(&text, '/', &host_and_port)) {
+        address->db = text.size == 0 ? 0 : parse_number(text, INT_MAX);
+        if (address->db < 0)
+            return refuse(error, error_size,
+                          "after the '/' only the number of a database may follow");
+    } else {
+        host_and_port = text;
+    }
+    return parse_host_and_port(host_and_port, error, error_size, address);
+}
+
+static int parse_unix(const char *path, char *error, size_t error_size,
+                      struct cw_redis_address *address)
+{
+    struct sockaddr_un name;
+    if (path[0] == '\0')
+        return refuse(error, error_size, "after unix: the path of the socket is missing");
+    if (strlen(path) >= sizeof(name.sun_path)) {
+        (void)snprintf(error, error_size, "the path of the socket is longer than %zu bytes",
+                       sizeof(name.sun_path) - 1);
+        return CW_ERR_INVALID;
+    }
+    address->unix_path = strdup(path);
+    return address->unix_path == NULL ? refuse_memory(error, error_size) : CW_OK;
+}
+
+static bool has_scheme(const char *url, const char *scheme)
+{
+    return strncmp(url, scheme, strlen(scheme)) == 0;
+}
+
+int cw_redis_address_parse(const char *url, char *error, size_t error_size,
+                           struct cw_redis_address *ret_address)
+{
+    struct cw_redis_address address = {0};
+    int rc = CW_OK;
+    if (strnlen(url, CW_REDIS_URL_MAX + 1) > CW_REDIS_URL_MAX) {
+        rc = refuse(error, error_size, "it is longer than 4096 bytes");
+    } else if (strcmp(url, "embedded") == 0) {
+        address.is_embedded = true;
+    } else if (has_scheme(url, UNIX_SCHEME)) {
+        rc = parse_unix(url + strlen(UNIX_SCHEME), error, error_size, &address);
+    } else if (has_scheme(url, TCP_SCHEME)) {
+        address.port = PORT_DEFAULT;
+        rc = parse_tcp(cw_bytes_text(url + strlen(TCP_SCHEME)), error, error_size, &address);
+    } else if (has_scheme(url, TLS_SCHEME)) {
+        address.port = PORT_DEFAULT;
+        address.uses_tls = true;
+        rc = parse_tcp(cw_bytes_text(url + strlen(TLS_SCHEME)), error, error_size, &address);
+    } else {
+        rc = refuse(error, error_size,
+                    "it must be embedded, unix:PATH, redis://[USER:PASSWORD@]HOST[:PORT][/DB] or "
+                    "the same with rediss:// (TLS)");
+    }
+
+    if (rc < 0)
+        cw_redis_address_finish(&address);
+    else
+        *ret_address = address;
+    return rc;
+}
+
+void cw_redis_address_finish(struct cw_redis_address *address)
+{
+    free(address->unix_path);
+    free(address->host);
+    free(address->user);
+    if (address->password != NULL)
+        explicit_bzero(address->password, strlen(address->password));
+    free(address->password);
+    *address = (struct cw_redis_address){0};
+}
+
+void cw_redis_address_describe(const struct cw_redis_address *address, char *text, size_t size)
+{
+    if (address->is_embedded)
+        (void)snprintf(text, size, "embedded");
+    else if (address->unix_path != NULL)
+        (void)snprintf(text, size, UNIX_SCHEME "%s", address->unix_path);
+    else if (address->host == NULL)
+        (void)snprintf(text, size, "no address");
+    else if (strchr(address->host, ':') != NULL)
+        (void)snprintf(text, size, "[%s]:%d/%d", address->host, address->port, address->db);
+    else
+        (void)snprintf(text, size, "%s:%d/%d", address->host, address->port, address->db);
+}
