@@ -2,10 +2,9 @@
  * envelope.c - MessagePack from Redis -> views of a message.
  *
  * Anybody who may publish in Redis may send anything here, and msgpack-c believes what a header
- * says: five bytes that claim an array of 2^32 elements make it ask for 100 GB. So measure() first
- * walks over the headers: what they claim must be there, to the byte, in at most OBJECTS_MAX
- * objects. These fit in the first chunk of one zone that is used again and again: no allocation per
- * message.
+ * says: five bytes that claim an array of 2^32 elements make it ask for 100 GB. So measure() walks
+ * over the headers first: what they claim must be there, to the byte, and be few objects. These fit
+ * in the first chunk of one zone that is used again and again: no allocation per message.
  */
 #include "envelope.h"
 
@@ -15,11 +14,8 @@
 
 #include <stdint.h>
 
-/* A pub/sub message has 7 (id, prev, the array, its 4 elements); the rest is for elements to come.
- */
-#define OBJECTS_MAX CW_ENVELOPE_OBJECTS_MAX
-/* A pair of a map is the largest that msgpack-c allocates per object: half of it for each. */
-#define ZONE_SIZE (OBJECTS_MAX * sizeof(msgpack_object_kv))
+/* All that msgpack-c allocates: the objects in arrays and maps. */
+#define ZONE_SIZE (CW_ENVELOPE_OBJECTS_MAX * sizeof(msgpack_object))
 
 #define FLAG_SKIPS_SENDER 1U
 #define BODY_ELEMENTS_MIN 4U
@@ -47,8 +43,7 @@ static const struct shape shapes[32] = {
 
 #define NEVER_USED 0xc1
 
-/* Size of one object without its children, and how many these are. False: there is no such object.
- */
+/* Size of one object without its children, and how many these are. False: it is none, or cut. */
 static bool measure_object(const unsigned char *at, size_t left, uint64_t *ret_size,
                            uint64_t *ret_children)
 {
@@ -79,7 +74,7 @@ static bool measure_object(const unsigned char *at, size_t left, uint64_t *ret_s
     return size <= left;
 }
 
-/* True if `bytes` are exactly `count` objects, of OBJECTS_MAX in all. */
+/* True if `bytes` are exactly `count` objects, of CW_ENVELOPE_OBJECTS_MAX in all. */
 static bool measure(struct cw_bytes bytes, unsigned count)
 {
     const unsigned char *at = (const unsigned char *)bytes.data;
@@ -93,7 +88,7 @@ static bool measure(struct cw_bytes bytes, unsigned count)
             return false;
         seen++;
         owed += children - 1;
-        if (seen + owed > OBJECTS_MAX)
+        if (seen + owed > CW_ENVELOPE_OBJECTS_MAX)
             return false;
         at += size;
         left -= (size_t)size;

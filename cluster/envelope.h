@@ -5,13 +5,17 @@
  *   body    = array [type, flags, from, payload]    more elements may follow and are ignored
  *             type 0 json, 1 text, 2 bytes; flags bit 0: skips the sender
  *             from, payload: str or bin (Lua has one string type, it writes str)
- *   stream entry   field d = body, field p = predecessor's id (first entry of an epoch only, may be
- * "") pub/sub        <id> <prev> body    three MessagePack objects in a row; id  str
- * "<epoch>-<offset>", or "" without history prev nil, or str: the last id of the epoch before (""
- * or "0-0": there was none); nil without an id Bounds: a payload of CW_PAYLOAD_MAX bytes,
- * CW_ENVELOPE_OBJECTS_MAX objects in all; `from` is empty or follows the grammar of groups; flags
- * that are not known are ignored. Whether the payload is the JSON or UTF-8 that its type says is
- * not looked at here.
+ *
+ *   stream entry   field d = body; first entry of an epoch: field p = prev as below
+ *
+ *   pub/sub        <id> <prev> body    three MessagePack objects in a row:
+ *             id    str "<epoch>-<offset>", or "" without history
+ *             prev  nil, or in the first entry of an epoch str: the last id of the epoch before
+ *                   ("" or "0-0": there was none); nil without an id
+ *
+ * Bounds: CW_PAYLOAD_MAX bytes of payload; CW_ENVELOPE_OBJECTS_MAX objects; `from` is empty or
+ * follows the grammar of groups. Unknown flags are ignored. Whether the payload is the JSON or
+ * UTF-8 that its type says is not looked at here.
  */
 #ifndef CW_ENVELOPE_H
 #define CW_ENVELOPE_H
@@ -22,13 +26,12 @@
 
 #include <stdbool.h>
 
-/* Objects of one message, those inside others and ignored ones included. */
+/* Objects of one message, nested and ignored ones included; 7 are in use. */
 #define CW_ENVELOPE_OBJECTS_MAX 64
 
 /** One entry of a log, live or read back. Views point into the decoded bytes. */
 struct cw_envelope {
-    struct cw_message
-        message; /* type, flags, from, payload; is_logged and position if it has an id */
+    struct cw_message message; /* its body; is_logged and position if it has an id */
     bool has_predecessor;
     struct cw_position predecessor; /* only if has_predecessor */
 };

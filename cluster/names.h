@@ -1,24 +1,24 @@
 /*
  * names.h - names of groups, channels, nodes, and the keys and topics made of them. Pure.
  *
- * Base keys: <prefix>:{g:<group>}, <prefix>:{c:<uuid>}, <prefix>:{n:<node id>}: one hash tag for all of
- * an entity (CONTRACT: Redis). A base key of a group is its sharded topic too; <prefix>:n:<node id> is
- * the classic topic of a node, <prefix>:all the one of every node.
+ * Base keys: <prefix>:{g:<group>}, <prefix>:{c:<uuid>}, <prefix>:{n:<node id>}: one hash tag for
+ * all of an entity (CONTRACT: Redis). A base key of a group is its sharded topic too;
+ * <prefix>:n:<node id> is the classic topic of a node, <prefix>:all the one of every node.
  */
 #ifndef CW_NAMES_H
 #define CW_NAMES_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include <chanway/bytes.h>
 #include <chanway/message.h>
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #define CW_GROUP_NAME_MAX 128
-#define CW_NODE_NAME_MAX 50
-#define CW_NODE_ID_MAX 64 /* name, '.', random, NUL */
+#define CW_NODE_NAME_MAX  50
+#define CW_NODE_ID_MAX    64 /* name, '.', random, NUL */
 #define CW_UUID_TEXT_SIZE 37
-#define CW_PREFIX_MAX 32
+#define CW_PREFIX_MAX     32
 /* prefix + ":{g:" + group + "}" + NUL */
 #define CW_KEY_MAX (CW_PREFIX_MAX + 4 + CW_GROUP_NAME_MAX + 2)
 
@@ -37,7 +37,7 @@ void cw_uuid_generate(char ret_text[CW_UUID_TEXT_SIZE]);
 /** `<name>.<8 random hex digits>`. `name` is valid. */
 void cw_node_id_generate(const char *name, char ret_id[CW_NODE_ID_MAX]);
 
-/** Writes `<prefix>:{<kind>:<name>}`; kind is 'g', 'c' or 'n'. Returns its length; `name` is valid. */
+/** Writes `<prefix>:{<kind>:<name>}`, kind 'g', 'c' or 'n'; `name` is valid. Returns its length. */
 size_t cw_key_write(char ret_key[CW_KEY_MAX], const char *prefix, char kind, struct cw_bytes name);
 /** The group in a group's base key or sharded topic of `prefix`; empty if it is none. */
 struct cw_bytes cw_key_group(struct cw_bytes key, const char *prefix);

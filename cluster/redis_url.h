@@ -2,8 +2,7 @@
  * redis_url.h - the `redis` setting -> an address. Pure.
  *
  *   embedded   unix:PATH   redis://[user:pass@]host[:port][/db]   rediss://...   (TLS)
- * User and password may be percent-encoded; redis://:pass@host has no user. An IPv6 host is in
- * brackets.
+ * User and password may be percent-encoded; redis://:pass@host has no user. IPv6 is in brackets.
  */
 #ifndef CW_REDIS_URL_H
 #define CW_REDIS_URL_H

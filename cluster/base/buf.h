@@ -1,15 +1,15 @@
 /*
  * buf.h - shared, immutable, refcounted bytes (a framed message in a thousand outboxes).
  *
- * Whoever keeps a `struct cw_buf *` refs it. The creator may write `data` until it shares the buffer.
+ * Whoever keeps a `struct cw_buf *` refs it. The creator may write `data` until it shares it.
  */
 #ifndef CW_BASE_BUF_H
 #define CW_BASE_BUF_H
 
+#include <chanway/bytes.h>
+
 #include <stddef.h>
 #include <stdint.h>
-
-#include <chanway/bytes.h>
 
 struct cw_buf {
     uint32_t refs;

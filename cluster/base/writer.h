@@ -1,15 +1,15 @@
 /*
- * writer.h - bytes that grow while they are written; one sticky error instead of a check per append.
+ * writer.h - bytes that grow while they are written; one sticky error, no check per append.
  */
 #ifndef CW_BASE_WRITER_H
 #define CW_BASE_WRITER_H
 
+#include <chanway/bytes.h>
+#include <chanway/error.h>
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
-
-#include <chanway/bytes.h>
-#include <chanway/error.h>
 
 struct cw_writer {
     char *data; /* owned; NULL until the first byte */
@@ -22,7 +22,7 @@ void cw_writer_init(struct cw_writer *writer);
 void cw_writer_finish(struct cw_writer *writer);
 /** Empties it and keeps the memory; clears has_failed. */
 void cw_writer_reset(struct cw_writer *writer);
-/** Makes room for `size` more bytes and returns where they go (cw_writer_advance them); NULL: no memory. */
+/** Room for `size` more bytes (cw_writer_advance what was written); NULL: out of memory. */
 char *cw_writer_reserve(struct cw_writer *writer, size_t size);
 void cw_writer_advance(struct cw_writer *writer, size_t size);
 void cw_writer_byte(struct cw_writer *writer, char byte);

@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-/** `size` bytes at `data`, valid during the call they are handed to; `data` is NULL only if `size` is 0. */
+/** `size` bytes at `data`, valid during the call they are handed to; NULL only if `size` is 0. */
 struct cw_bytes {
     const char *data;
     size_t size;

@@ -1,24 +1,25 @@
 /*
  * cluster.h - groups, channels and messages over Redis; has never heard of WebSockets.
  *
- * A node (or a back end written in C) creates one cluster, attaches the channels it holds, joins them
- * to groups and publishes. What comes back from Redis arrives through `struct cw_cluster_events`, in
- * the one order that all nodes see. Everything happens on the thread of the event base.
+ * A node (or a back end written in C) creates one cluster, attaches the channels it holds, joins
+ * them to groups and publishes. What comes back from Redis arrives through `struct
+ * cw_cluster_events`, in the one order that all nodes see. Everything happens on the thread of the
+ * event base.
  *
- * Completion callbacks are called exactly once, never from inside the call that got them; their error
- * is CW_ERR_UNAVAILABLE only if nothing was handed to Redis, CW_ERR_TIMEOUT if it was and no answer
- * came. They are called at the latest when the link to Redis is found dead (6 s).
+ * Completion callbacks are called exactly once, never from inside the call that got them; their
+ * error is CW_ERR_UNAVAILABLE only if nothing was handed to Redis, CW_ERR_TIMEOUT if it was and no
+ * answer came. They are called at the latest when the link to Redis is found dead (6 s).
  */
 #ifndef CHANWAY_CLUSTER_H
 #define CHANWAY_CLUSTER_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include <chanway/bytes.h>
 #include <chanway/error.h>
 #include <chanway/message.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,28 +30,28 @@ struct cw_cluster_channel;
 
 /** What the registry says of a channel; views and strings are the caller's. */
 struct cw_channel_info {
-    const char *uuid;             /**< 36 characters */
+    const char *uuid; /**< 36 characters */
     enum cw_payload_type type;
-    int64_t created_ms;           /**< since 1970 */
-    int64_t expires_s;            /**< lifetime since `created_ms`; 0: none */
-    const char *user;             /**< NULL: not authenticated */
-    const char *address;          /**< "10.0.0.7:51514" */
+    int64_t created_ms;  /**< since 1970 */
+    int64_t expires_s;   /**< lifetime since `created_ms`; 0: none */
+    const char *user;    /**< NULL: not authenticated */
+    const char *address; /**< "10.0.0.7:51514" */
 };
 
 /** How much of a group is kept, resolved from the settings for each group name. */
 struct cw_history_limits {
-    int64_t size;     /**< messages; 0: no history, at most once */
+    int64_t size; /**< messages; 0: no history, at most once */
     int64_t ttl_ms;
     int64_t bytes;
     int64_t keys_max; /**< idempotency keys remembered */
 };
 
-/** Why messages are missing; `last_lost` names the last of them: delivery goes on right after it. */
+/** Messages are missing; `last_lost` names the last of them: delivery goes on right after it. */
 struct cw_gap {
     struct cw_position last_lost;
 };
 
-/** What comes up from the cluster; each may be NULL. `local` is what the join of the group was given. */
+/** What comes up from the cluster; each may be NULL. `local`: what the group's join was given. */
 struct cw_cluster_events {
     /** One message of a group that this node listens to, in order, once. */
     void (*on_message)(void *arg, void *local, const struct cw_message *message);
@@ -67,12 +68,12 @@ struct cw_cluster_events {
 };
 
 struct cw_cluster_options {
-    void *event_base;       /**< required: the libevent `struct event_base` all of it runs on */
-    const char *redis;      /**< required: URL as in the `redis` setting; "embedded" */
-    const char *prefix;     /**< NULL: "cw" */
-    const char *node;       /**< NULL: the host's name; `<name>.<random>` becomes the node id */
-    const char *data_dir;   /**< embedded Redis only */
-    int64_t payload_max;    /**< largest payload a back end may publish, bytes; 0: 65536 */
+    void *event_base;     /**< required: the libevent `struct event_base` all of it runs on */
+    const char *redis;    /**< required: URL as in the `redis` setting; "embedded" */
+    const char *prefix;   /**< NULL: "cw" */
+    const char *node;     /**< NULL: the host's name; `<name>.<random>` becomes the node id */
+    const char *data_dir; /**< embedded Redis only */
+    int64_t payload_max;  /**< largest payload a back end may publish, bytes; 0: 65536 */
     struct cw_cluster_events events;
     void *events_arg;
 };
@@ -81,7 +82,7 @@ struct cw_cluster_options {
 CW_API CW_MUST_CHECK int cw_cluster_create(const struct cw_cluster_options *options, char *error,
                                            size_t error_size, struct cw_cluster **ret_cluster);
 
-/** Begins to connect; tries again by itself for ever. Errors only if the embedded Redis can't start. */
+/** Begins to connect; tries again for ever. Errors only if the embedded Redis can't start. */
 CW_API CW_MUST_CHECK int cw_cluster_start(struct cw_cluster *cluster, char *error,
                                           size_t error_size);
 
@@ -97,11 +98,12 @@ CW_API bool cw_cluster_is_up(const struct cw_cluster *cluster);
 /** Facts for /readyz and /metrics. */
 struct cw_cluster_health {
     bool is_up;
-    int64_t canary_age_ms;    /**< since the last canary that came back was sent; -1: none yet */
-    int64_t canary_lag_ms;    /**< how long that canary took; -1: none yet */
-    char why[128];            /**< why not up; empty when up */
+    int64_t canary_age_ms; /**< since the last canary that came back was sent; -1: none yet */
+    int64_t canary_lag_ms; /**< how long that canary took; -1: none yet */
+    char why[128];         /**< why not up; empty when up */
 };
-CW_API void cw_cluster_health(const struct cw_cluster *cluster, struct cw_cluster_health *ret_health);
+CW_API void cw_cluster_health(const struct cw_cluster *cluster,
+                              struct cw_cluster_health *ret_health);
 
 /**
  * Adds a channel of this node to the registry, mirrored to Redis at the end of the turn (and again
@@ -110,16 +112,16 @@ CW_API void cw_cluster_health(const struct cw_cluster *cluster, struct cw_cluste
 CW_API CW_MUST_CHECK int cw_cluster_attach(struct cw_cluster *cluster, const char *uuid, void *user,
                                            struct cw_cluster_channel **ret_channel);
 
-/** Removes the channel and its memberships, here at once, in Redis soon. Pending joins: CANCELLED. */
+/** Removes the channel and its memberships, here at once, in Redis soon; joins: CANCELLED. */
 CW_API void cw_cluster_detach(struct cw_cluster_channel *channel);
 
 /** `position`: every later message reaches this channel, none up to it does. */
 typedef void (*cw_joined_fn)(void *arg, int rc, bool is_logged, struct cw_position position);
 
 /**
- * Joins `channel` to `group`. From the call of `fn` with CW_OK on, on_message with `local` is meant for
- * this member too. CW_ERR_INVALID: bad name; CW_ERR_BUSY: a join or leave of this group is under way;
- * CW_ERR_UNAVAILABLE: no link. On an immediate error `fn` is not called.
+ * Joins `channel` to `group`. From the call of `fn` with CW_OK on, on_message with `local` is meant
+ * for this member too. CW_ERR_INVALID: bad name; CW_ERR_BUSY: a join or leave of this group is
+ * under way; CW_ERR_UNAVAILABLE: no link. On an immediate error `fn` is not called.
  */
 CW_API CW_MUST_CHECK int cw_cluster_join(struct cw_cluster_channel *channel, struct cw_bytes group,
                                          void *local, cw_joined_fn fn, void *arg);
@@ -139,9 +141,9 @@ struct cw_published {
 typedef void (*cw_published_fn)(void *arg, int rc, const struct cw_published *published);
 
 /**
- * Publishes `message` (type, payload, from, group, key, skips_sender) to every member on every node.
- * It is copied out before the call returns. CW_ERR_UNAVAILABLE: no link or too much in flight; nothing
- * was done. A NULL `fn` is fine.
+ * Publishes `message` (type, payload, from, group, key, skips_sender) to every member on every
+ * node. It is copied out before the call returns. CW_ERR_UNAVAILABLE: no link or too much in
+ * flight; nothing was done. A NULL `fn` is fine.
  */
 CW_API CW_MUST_CHECK int cw_cluster_publish(struct cw_cluster *cluster,
                                             const struct cw_message *message, cw_published_fn fn,

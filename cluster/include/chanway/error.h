@@ -1,9 +1,9 @@
 /*
  * error.h - every error of Chanway, one row each.
  *
- * Functions return CW_OK or a negative CW_ERR_*; counts and sizes are the positive range of the same
- * int. `code` is what a client reads in `error.code` (PROTOCOL: error codes); `temporary` tells it
- * whether the same op may succeed later.
+ * Functions return CW_OK or a negative CW_ERR_*; counts and sizes are the positive range of the
+ * same int. `code` is what a client reads in `error.code` (PROTOCOL: error codes); `temporary`
+ * tells it whether the same op may succeed later.
  */
 #ifndef CHANWAY_ERROR_H
 #define CHANWAY_ERROR_H
@@ -15,8 +15,8 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define CW_MUST_CHECK __attribute__((warn_unused_result))
-#define CW_API __attribute__((visibility("default")))
+#define CW_MUST_CHECK                  __attribute__((warn_unused_result))
+#define CW_API                         __attribute__((visibility("default")))
 #define CW_PRINTF(format_index, first) __attribute__((format(printf, format_index, first)))
 #else
 #define CW_MUST_CHECK
