@@ -15,6 +15,10 @@ die() {
     exit 1
 }
 
+is_between() {
+    [[ $1 =~ ^[0-9]{1,9}$ ]] && [ "$1" -ge "$2" ] && [ "$1" -le "$3" ]
+}
+
 # --- root rights -------------------------------------------------------------------------------
 
 # Run a command as root: directly, or through sudo.
@@ -68,9 +72,9 @@ retire_service() {
         warn "could not disable $unit: run 'systemctl disable --now $unit' if you do not want it"
 }
 
-# apt_install LOG PACKAGE...: install with the lists at hand, and with fresh ones if that fails.
+# apt_install LOG_FILE PACKAGE...: install with the lists at hand, and with fresh ones if that fails.
 apt_install() {
-    local log=$1 rc=0 service
+    local log_file=$1 rc=0 service
     local -a services=()
     shift
     for service in redis-server haproxy; do
@@ -81,9 +85,9 @@ apt_install() {
         -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0
         -o Acquire::Retries=3 -o Acquire::http::Timeout=30)
     forbid_service_starts
-    as_root "${apt[@]}" install --no-install-recommends "$@" >>"$log" 2>&1 </dev/null || {
-        as_root "${apt[@]}" update >>"$log" 2>&1 </dev/null || true
-        as_root "${apt[@]}" install --no-install-recommends "$@" >>"$log" 2>&1 </dev/null || rc=$?
+    as_root "${apt[@]}" install --no-install-recommends "$@" >>"$log_file" 2>&1 </dev/null || {
+        as_root "${apt[@]}" update >>"$log_file" 2>&1 </dev/null || true
+        as_root "${apt[@]}" install --no-install-recommends "$@" >>"$log_file" 2>&1 </dev/null || rc=$?
     }
     allow_service_starts
     [ "$rc" -eq 0 ] || return "$rc"
@@ -143,4 +147,87 @@ read_pid_file() {
     [ -f "$1" ] && read -r pid start <"$1" || return 1
     [ "$(process_start "$pid" 2>/dev/null)" = "$start" ] || return 1
     printf '%s\n' "$pid"
+}
+
+# Processes of a pid's group that run PROGRAM: what a killed parent may have left behind.
+group_members() {
+    local pid=$1 program=$2 dir stat member
+    for dir in /proc/[0-9]*; do
+        member=${dir#/proc/}
+        stat=$(cat "$dir/stat" 2>/dev/null) || continue
+        stat=${stat##*) }
+        # shellcheck disable=SC2086  # fields 3.. of stat(5); the third of them is the group
+        set -- $stat
+        [ "$3" = "$pid" ] && [ "$1" != Z ] || continue
+        [ "$(cat "$dir/comm" 2>/dev/null)" = "$program" ] && printf '%s\n' "$member"
+    done
+    return 0
+}
+
+# wait_until SECONDS COMMAND...: poll until the command succeeds; fails when time is up.
+wait_until() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$deadline" ] || return 1
+        sleep 0.05
+    done
+}
+
+# --- HTTP and WebSocket, without a client program ------------------------------------------------
+
+# http_status PORT PATH: prints the status code, or fails when nobody answers.
+http_status() {
+    local version status rest
+    {
+        exec 5<>"/dev/tcp/127.0.0.1/$1" || return 1
+    } 2>/dev/null
+    printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' "$2" >&5 2>/dev/null
+    read -r -t 5 version status rest <&5 || status=""
+    exec 5>&-
+    [ -n "$status" ] && printf '%s\n' "$status"
+}
+
+# ws_open PORT PATH: a raw channel; ws_fd is its connection. Fails unless the answer is 101.
+ws_open() {
+    local version status rest line
+    # The group is needed: a failing redirection of exec alone would end the shell.
+    { exec {ws_fd}<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null || return 1
+    printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' \
+        "$2" "$1" >&"$ws_fd"
+    printf 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n' \
+        >&"$ws_fd"
+    read -r -t 5 version status rest <&"$ws_fd" || status=""
+    if [ "$status" != 101 ]; then
+        ws_close "$ws_fd"
+        return 1
+    fi
+    while read -r -t 5 line <&"$ws_fd" && [ "$line" != $'\r' ]; do :; done
+}
+
+# ws_send FD TEXT: one text frame of at most 125 bytes; a mask of zeros leaves the text as it is.
+ws_send() {
+    local length
+    printf -v length '\\x%02x' $((${#2} | 0x80))
+    # shellcheck disable=SC2059  # the format is made of the two bytes above
+    { printf "\\x81$length\\x00\\x00\\x00\\x00" && printf '%s' "$2"; } >&"$1" 2>/dev/null
+}
+
+# ws_expect FD TEXT SECONDS: succeeds when a line with TEXT comes; 2 when the connection has ended.
+ws_expect() {
+    local line rc
+    while :; do
+        rc=0
+        LC_ALL=C IFS= read -r -t "$3" line <&"$1" 2>/dev/null || rc=$?
+        [ "$rc" -eq 0 ] || break
+        case $line in *"$2"*) return 0 ;; esac
+    done
+    [ "$rc" -gt 128 ] && return 1
+    return 2
+}
+
+ws_close() {
+    local fd=$1
+    printf '\x88\x80\x00\x00\x00\x00' 2>/dev/null >&"$fd" || true
+    exec {fd}>&-
 }
