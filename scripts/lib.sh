@@ -3,6 +3,7 @@
 
 set -euo pipefail
 
+# shellcheck disable=SC2034  # used by the scripts that source this file
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # Debian's interpreter: the test packages of apt are installed for this one, whatever PATH holds.
 # shellcheck disable=SC2034  # used by the scripts that source this file
@@ -158,10 +159,11 @@ group_members() {
         stat=${stat##*) }
         # shellcheck disable=SC2086  # fields 3.. of stat(5); the third of them is the group
         set -- $stat
-        [ "$3" = "$pid" ] && [ "$1" != Z ] || continue
-        [ "$(cat "$dir/comm" 2>/dev/null)" = "$program" ] && printf '%s\n' "$member"
+        if [ "$3" = "$pid" ] && [ "$1" != Z ] &&
+            [ "$(cat "$dir/comm" 2>/dev/null)" = "$program" ]; then
+            printf '%s\n' "$member"
+        fi
     done
-    return 0
 }
 
 # wait_until SECONDS COMMAND...: poll until the command succeeds; fails when time is up.
@@ -178,26 +180,26 @@ wait_until() {
 
 # http_status PORT PATH: prints the status code, or fails when nobody answers.
 http_status() {
-    local version status rest
+    local status
     {
         exec 5<>"/dev/tcp/127.0.0.1/$1" || return 1
     } 2>/dev/null
     printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' "$2" >&5 2>/dev/null
-    read -r -t 5 version status rest <&5 || status=""
+    read -r -t 5 _ status _ <&5 || status=""
     exec 5>&-
     [ -n "$status" ] && printf '%s\n' "$status"
 }
 
 # ws_open PORT PATH: a raw channel; ws_fd is its connection. Fails unless the answer is 101.
 ws_open() {
-    local version status rest line
+    local status line
     # The group is needed: a failing redirection of exec alone would end the shell.
     { exec {ws_fd}<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null || return 1
     printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' \
         "$2" "$1" >&"$ws_fd"
     printf 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n' \
         >&"$ws_fd"
-    read -r -t 5 version status rest <&"$ws_fd" || status=""
+    read -r -t 5 _ status _ <&"$ws_fd" || status=""
     if [ "$status" != 101 ]; then
         ws_close "$ws_fd"
         return 1
@@ -210,7 +212,7 @@ ws_send() {
     local length
     printf -v length '\\x%02x' $((${#2} | 0x80))
     # shellcheck disable=SC2059  # the format is made of the two bytes above
-    { printf "\\x81$length\\x00\\x00\\x00\\x00" && printf '%s' "$2"; } >&"$1" 2>/dev/null
+    { printf "\\x81$length\\x00\\x00\\x00\\x00" && printf '%s' "$2"; } 1>&"$1" 2>/dev/null
 }
 
 # ws_expect FD TEXT SECONDS: succeeds when a line with TEXT comes; 2 when the connection has ended.
@@ -228,6 +230,6 @@ ws_expect() {
 
 ws_close() {
     local fd=$1
-    printf '\x88\x80\x00\x00\x00\x00' 2>/dev/null >&"$fd" || true
+    printf '\x88\x80\x00\x00\x00\x00' 1>&"$fd" 2>/dev/null || true
     exec {fd}>&-
 }
