@@ -3,43 +3,42 @@
  */
 #include <chanway/error.h>
 
+#include <stddef.h>
+
+struct row {
+    const char *code;
+    const char *text;
+    bool is_temporary;
+};
+
+/* By the negated value. */
+static const struct row rows[] = {
+    [-CW_OK] = {"internal", "ok", false},
+#define TABLE_ROW(name, value, code, temporary, text) [-(value)] = {code, text, temporary},
+    CW_ERRORS(TABLE_ROW)
+#undef TABLE_ROW
+};
+
+static const struct row *row_of(int error)
+{
+    static const struct row unknown = {"internal", "unknown error", false};
+    const int count = (int)(sizeof(rows) / sizeof(rows[0]));
+    if (error > 0 || error <= -count || rows[-error].text == NULL)
+        return &unknown;
+    return &rows[-error];
+}
+
 const char *cw_error_text(int error)
 {
-    switch (error) {
-    case CW_OK:
-        return "ok";
-#define TEXT_CASE(name, value, code, temporary, text)                                              \
-    case CW_ERR_##name:                                                                            \
-        return text;
-        CW_ERRORS(TEXT_CASE)
-#undef TEXT_CASE
-    default:
-        return "unknown error";
-    }
+    return row_of(error)->text;
 }
 
 const char *cw_error_code(int error)
 {
-    switch (error) {
-#define CODE_CASE(name, value, code, temporary, text)                                              \
-    case CW_ERR_##name:                                                                            \
-        return code;
-        CW_ERRORS(CODE_CASE)
-#undef CODE_CASE
-    default:
-        return "internal";
-    }
+    return row_of(error)->code;
 }
 
 bool cw_error_is_temporary(int error)
 {
-    switch (error) {
-#define TEMPORARY_CASE(name, value, code, temporary, text)                                         \
-    case CW_ERR_##name:                                                                            \
-        return temporary;
-        CW_ERRORS(TEMPORARY_CASE)
-#undef TEMPORARY_CASE
-    default:
-        return false;
-    }
+    return row_of(error)->is_temporary;
 }
