@@ -12,10 +12,9 @@ struct row {
 };
 
 /* By the negated value. */
-static const struct row rows[] = {
-    [-CW_OK] = {"internal", "ok", false},
+static const struct row rows[] = {[-CW_OK] = {"internal", "ok", false},
 #define TABLE_ROW(name, value, code, temporary, text) [-(value)] = {code, text, temporary},
-    CW_ERRORS(TABLE_ROW)
+                                  CW_ERRORS(TABLE_ROW)
 #undef TABLE_ROW
 };
 
