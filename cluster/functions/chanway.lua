@@ -1,0 +1,521 @@
+#!lua name=chanway
+-- chanway.lua - Chanway's functions in Redis: groups, channels, nodes, and the one writer of envelopes.
+--
+-- cw_NAME is the API of back ends and administrators: it checks everything it is given. cw_node_NAME
+-- is called by nodes, which have checked already. Both are described in cluster/README.md.
+--
+-- A function has one key, an entity's base key; the entity's other keys are made of it, so all lie
+-- under one hash tag. Nothing here knows the prefix: one library serves every cluster of a Redis.
+--
+--   <p>:{g:G}    hash   e, o  epoch and offset of the last message: the last id outlives the stream
+--                       b     the Lua state that opened the epoch
+--                       z, t  bytes ever appended; z as it was before the oldest entry (a lower bound)
+--                       m     there are members: the hash stays
+--                       cfg   what a node handed along last: "<size> <ttl ms> <bytes> <keys> [<payload>]"
+--   ...:m        hash   uuid -> "<node>" or "<node> <user>"
+--   ...:h        stream <e>-<o>: d body, s z after it; the first of an epoch has p, the id before
+--   ...:k0, :k1  hash   idempotency key -> id; the younger and the elder generation
+--   <p>:{c:U}    hash   node, gen, type, created, expires, user, address, g:<group>
+--   <p>:{n:N}    hash   a node's lease;   <p>:nodes  hash id -> "<expiry ms> <channels>"
+--
+-- While the library loads, Redis hides every global but `redis`: no library function up here.
+
+local VERSION = 1 -- raised with every change: nodes load the library when it is missing or older
+
+local DEFAULTS = '100 300000 8388608 100000'
+local PAYLOAD_MAX = 65536 -- unless cfg has a fifth number
+local JSON_MAX = 65536 -- longer JSON is checked by the nodes, not here
+local JSON_DEPTH_MAX = 64
+local KEEP_MS = 86400000 -- how long a group without members keeps its last id after its history
+local KEY_MS = 120000 -- how long an idempotency key is remembered at least
+local TRIM_MAX = 1000 -- entries that one publish removes for the sake of bytes
+local CHUNK = 1000 -- values handed to one command: Lua's unpack can't do 8000
+local SCAN_COUNT = 16 -- of HSCAN; a cursor means the same members only under the same count
+
+local NAME = '^[A-Za-z0-9_.:@=/-]+$'
+local KEY_PATTERN = '^([A-Za-z0-9_.:-]+):{(%a):([^{}]+)}$'
+
+local function bad(why)
+  return redis.error_reply('BADREQUEST ' .. why)
+end
+
+-- === Log of a group =================================================================================
+
+-- Names this Lua state: another one after a restart, a promotion, a full resync, a load of the library.
+-- What was appended by another state may have been lost since, or may go on elsewhere.
+local boot
+local function boot_token()
+  if not boot then
+    local now = redis.call('TIME')
+    boot = string.format('%.0f.%s', now[1] * 1000000 + now[2], string.match(tostring({}), '%x+$'))
+  end
+  return boot
+end
+
+-- Parsed cfg texts: a handful of settings in a cluster, whatever the number of groups.
+local known_limits, known_count = {}, 0
+local function limits_of(text)
+  local limits = known_limits[text]
+  if limits then return limits end
+  local size, ttl, bytes, keys, payload =
+    string.match(text, '^(%d+) (%d+) (%d+) (%d+) ?(%d*)$')
+  if not size or #text > 100 then return nil end
+  limits = {
+    size = tonumber(size), size_text = size, ttl = ttl, bytes = tonumber(bytes),
+    keys = tonumber(keys), payload = tonumber(payload) or PAYLOAD_MAX,
+    keep = string.format('%.0f', tonumber(ttl) + KEEP_MS),
+  }
+  if known_count >= 256 then known_limits, known_count = {}, 0 end
+  known_limits[text], known_count = limits, known_count + 1
+  return limits
+end
+
+-- The fields of a group's hash in the order in which a state is read.
+local E, B, O, Z, T, M, CFG = 1, 2, 3, 4, 5, 6, 7
+local function read_state(k)
+  return redis.call('HMGET', k, 'e', 'b', 'o', 'z', 't', 'm', 'cfg')
+end
+
+-- The limits that hold for a call that was handed `given` (nil: none); nil if `given` is no cfg.
+local function choose_limits(state, given)
+  local stored = state[CFG] or DEFAULTS
+  if not given or given == stored then return limits_of(stored), false end
+  return limits_of(given), true
+end
+
+-- What was published while history was off is in no log: whoever was there before must hear of a gap.
+-- So there is no `o`, and the next epoch has no predecessor.
+local function remember_limits(k, state, given, limits)
+  redis.call('HSET', k, 'cfg', given)
+  if limits.size == 0 and state[O] then
+    redis.call('HDEL', k, 'o', 'b', 'z', 't')
+    redis.call('UNLINK', k .. ':h')
+  end
+end
+
+-- A group's hash stays while there are members; else it ends some time after the history.
+-- `state` was read before the call wrote anything.
+local function settle(k, state, limits)
+  if state[M] then return end
+  if not state[E] and not state[CFG] and redis.call('EXISTS', k .. ':m') == 1 then
+    redis.call('HSET', k, 'm', '1') -- they came before there was anything to remember
+  else
+    redis.call('PEXPIRE', k, limits.keep)
+  end
+end
+
+local function field_of(fields, name)
+  for i = 1, #fields, 2 do
+    if fields[i] == name then return fields[i + 1] end
+  end
+  return nil
+end
+
+-- The last id a stream ever gave and the z of its last entry; '' and 0 where there is none.
+local function stream_tip(h)
+  if redis.call('EXISTS', h) == 0 then return '', 0 end
+  local info = redis.call('XINFO', 'STREAM', h)
+  local last = field_of(info, 'last-entry')
+  return field_of(info, 'last-generated-id'), last and tonumber(field_of(last[2], 's')) or 0
+end
+
+local function split_id(id)
+  local epoch, offset = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(epoch) or 0, tonumber(offset) or 0
+end
+
+-- Opens an epoch later than everything known; its first entry says which id was the last before.
+local function append_first(k, h, state, limits, body)
+  local now = redis.call('TIME')
+  local epoch = now[1] * 1000000 + now[2]
+  local previous = state[O] and state[E] .. '-' .. state[O] or ''
+  local old = tonumber(state[E]) or 0
+  local tip, z = stream_tip(h)
+  local tip_epoch, tip_offset = split_id(tip)
+  local previous_epoch, previous_offset = split_id(previous)
+  if tip_epoch > previous_epoch or (tip_epoch == previous_epoch and tip_offset > previous_offset) then
+    previous = tip
+  end
+  epoch = string.format('%.0f', math.max(epoch, old + 1, tip_epoch + 1))
+  z = string.format('%.0f', z + #body)
+  local id = redis.call('XADD', h, 'MAXLEN', '~', limits.size_text, epoch .. '-1',
+    'd', body, 's', z, 'p', previous)
+  redis.call('HSET', k, 'e', epoch, 'b', boot_token(), 'o', '1', 'z', z, 't', '0')
+  state[Z], state[T] = z, '0'
+  redis.call('SPUBLISH', k, cmsgpack.pack(id, previous) .. body)
+  return id
+end
+
+local function append_next(k, h, state, limits, body)
+  local offset = string.format('%.0f', state[O] + 1)
+  local z = string.format('%.0f', state[Z] + #body)
+  local id = redis.pcall('XADD', h, 'MAXLEN', '~', limits.size_text, state[E] .. '-' .. offset,
+    'd', body, 's', z)
+  if type(id) == 'table' then return nil end -- somebody put a later entry there
+  redis.call('HSET', k, 'o', offset, 'z', z)
+  state[O], state[Z] = offset, z
+  redis.call('SPUBLISH', k, cmsgpack.pack(id, nil) .. body)
+  return id
+end
+
+-- Removes the oldest entries until the bodies are `bytes` together; the last one stays whatever its
+-- size. z - t is never less than their sum: as long as that fits, no entry has to be looked at.
+local function trim_bytes(k, h, state, bytes)
+  if state[Z] - state[T] <= bytes then return end
+  local left, base = redis.call('XLEN', h), nil
+  for _ = 1, TRIM_MAX do
+    local first = redis.call('XRANGE', h, '-', '+', 'COUNT', 1)[1]
+    if not first then break end
+    local after = tonumber(field_of(first[2], 's'))
+    if after then
+      base = after - #field_of(first[2], 'd')
+      if left <= 1 or state[Z] - base <= bytes then break end
+      base = after
+    end
+    redis.call('XDEL', h, first[1])
+    left = left - 1
+    if after and state[Z] - base <= bytes then break end
+  end
+  if base then redis.call('HSET', k, 't', string.format('%.0f', base)) end
+end
+
+-- Appends to the log of `k` and publishes; returns the id, '' without history.
+local function append(k, state, limits, body)
+  if limits.size == 0 then
+    redis.call('SPUBLISH', k, '\160\192' .. body) -- id '', no predecessor
+    return ''
+  end
+  local h, id = k .. ':h', nil
+  if state[B] == boot and boot and state[O] then id = append_next(k, h, state, limits, body) end
+  if not id then id = append_first(k, h, state, limits, body) end
+  trim_bytes(k, h, state, limits.bytes)
+  redis.call('PEXPIRE', h, limits.ttl)
+  return id
+end
+
+local function pack_body(kind, flags, from, payload)
+  return '\148' .. cmsgpack.pack(kind, flags, from, payload) -- an array of four
+end
+
+-- === Idempotency ====================================================================================
+
+-- The id a key was used for before, or nil.
+local function find_key(k, key)
+  local id = redis.call('HGET', k .. ':k0', key)
+  if not id then id = redis.call('HGET', k .. ':k1', key) end
+  return id or nil
+end
+
+-- Nil, or the error if there is no room: a key is never forgotten early. The milliseconds in it say
+-- when there will be.
+local function check_key_room(k, limits)
+  local used = redis.call('HLEN', k .. ':k0') + redis.call('HLEN', k .. ':k1')
+  if used < limits.keys then return nil end
+  local wait = redis.call('PTTL', k .. ':k1')
+  if wait < 0 then wait = math.max(redis.call('PTTL', k .. ':k0'), 0) end
+  return redis.error_reply(string.format('RATELIMITED %.0f ms: %.0f idempotency keys are remembered',
+    wait, used))
+end
+
+-- A generation takes keys for KEY_MS and is kept for as long again: each is known for 1..2 KEY_MS.
+local function save_key(k, key, id)
+  local young = k .. ':k0'
+  local left = redis.call('PTTL', young)
+  if left > KEY_MS then
+    redis.call('HSET', young, key, id)
+    return
+  end
+  if left >= 0 then redis.call('RENAME', young, k .. ':k1') end -- that one has ended by now
+  redis.call('HSET', young, key, id)
+  redis.call('PEXPIRE', young, 2 * KEY_MS)
+end
+
+-- Publishes one message; {id, is_duplicate} or an error before anything is written.
+local function publish(k, given, kind, flags, from, payload, key)
+  local state = read_state(k)
+  local limits, is_new = choose_limits(state, given)
+  if not limits then return bad('cfg is "<size> <ttl ms> <bytes> <keys> [<payload max>]"') end
+  if key then
+    local id = find_key(k, key)
+    if id then return { id, 1 } end
+    local refusal = check_key_room(k, limits)
+    if refusal then return refusal end
+  end
+  if is_new then remember_limits(k, state, given, limits) end
+  local id = append(k, state, limits, pack_body(kind, flags, from, payload))
+  if key then save_key(k, key, id) end
+  settle(k, state, limits)
+  return { id, 0 }
+end
+
+-- === Groups, for nodes ==============================================================================
+
+-- A: type flags from payload cfg key ('': none) -> {id, is_duplicate}
+local function node_publish(K, A)
+  local key = A[6]
+  if key == '' then key = nil end
+  return publish(K[1], A[5], tonumber(A[1]), tonumber(A[2]), A[3], A[4], key)
+end
+
+-- A: cfg, then type flags from payload of each -> the last id
+local function node_publish_many(K, A)
+  local k = K[1]
+  local state = read_state(k)
+  local limits, is_new = choose_limits(state, A[1])
+  if not limits or #A < 5 or #A % 4 ~= 1 then return bad('cfg, then four arguments a message') end
+  if is_new then remember_limits(k, state, A[1], limits) end
+  local id = append(k, state, limits, pack_body(tonumber(A[2]), tonumber(A[3]), A[4], A[5]))
+  local later = #A > 5 and read_state(k) or state
+  for i = 6, #A, 4 do
+    id = append(k, later, limits, pack_body(tonumber(A[i]), tonumber(A[i + 1]), A[i + 2], A[i + 3]))
+  end
+  settle(k, state, limits)
+  return id
+end
+
+-- One page of entries after `since`, appended to `out`; how many there were, the last id, their bytes.
+local function read_page(h, since, count, out)
+  local entries = redis.pcall('XRANGE', h, '(' .. since, '+', 'COUNT', count)
+  if entries.err then return 0, since, 0 end -- nothing comes after the greatest id there can be
+  local bytes, n = 0, #out
+  for i = 1, #entries do
+    local id, fields = entries[i][1], entries[i][2]
+    local body = field_of(fields, 'd') or ''
+    out[n + 1], out[n + 2], out[n + 3] = id, field_of(fields, 'p') or false, body
+    n, bytes, since = n + 3, bytes + #body, id
+  end
+  return #entries, since, bytes
+end
+
+-- A: since_epoch since_offset count max_bytes -> {epoch, offset (the tip), more, id, prev, body, ...};
+-- prev is nil where the entry has none: it is not the first of its epoch.
+local function node_read(K, A)
+  local h, since = K[1] .. ':h', A[1] .. '-' .. A[2]
+  local left, max_bytes = math.max(tonumber(A[3]), 1), tonumber(A[4])
+  local tip = redis.call('HMGET', K[1], 'e', 'o')
+  if not tip[1] then tip[1], tip[2] = string.match(stream_tip(h), '^(%d+)-(%d+)$') end
+  if not (tip[1] and tip[2]) then tip = { '0', '0' } end
+  local out = { tip[1], tonumber(tip[2]), 0 }
+  local bytes, seen, page = 0, 0, 4
+  while true do
+    page = math.min(page, left)
+    local n, last, size = read_page(h, since, page, out)
+    since, seen, bytes, left = last, seen + n, bytes + size, left - n
+    if n < page then return out end
+    if left == 0 or bytes >= max_bytes then break end
+    page = math.max(1, math.min(200, math.ceil((max_bytes - bytes) * seen / bytes)))
+  end
+  if since ~= tip[1] .. '-' .. tip[2] then out[3] = 1 end
+  return out
+end
+
+-- A: cfg node, then uuid user ('': none) of each -> {epoch, offset}: the last message before them
+local function node_join(K, A)
+  local k, node = K[1], A[2]
+  if #A < 4 or #A % 2 == 1 then return bad('cfg, node, then uuid and user of each') end
+  local state = read_state(k)
+  local limits, is_new = choose_limits(state, A[1])
+  if not limits then return bad('cfg is "<size> <ttl ms> <bytes> <keys> [<payload max>]"') end
+  local pairs_of, n = {}, 0
+  for i = 3, #A, 2 do
+    pairs_of[n + 1], pairs_of[n + 2] = A[i], A[i + 1] == '' and node or node .. ' ' .. A[i + 1]
+    n = n + 2
+    if n == CHUNK or i + 1 == #A then
+      redis.call('HSET', k .. ':m', unpack(pairs_of, 1, n))
+      n = 0
+    end
+  end
+  if is_new then
+    remember_limits(k, state, A[1], limits)
+    if limits.size == 0 then state[O] = false end
+  end
+  if not state[M] and (state[E] or state[CFG] or is_new) then
+    redis.call('HSET', k, 'm', '1')
+    redis.call('PERSIST', k)
+  end
+  if not state[O] then return { '0', 0 } end
+  return { state[E], tonumber(state[O]) }
+end
+
+-- A: node uuid... -> how many were this node's and are gone
+local function node_leave(K, A)
+  local k, m, node = K[1], K[1] .. ':m', A[1]
+  local prefix, removed = node .. ' ', 0
+  for first = 2, #A, CHUNK do
+    local last = math.min(first + CHUNK - 1, #A)
+    local values, mine = redis.call('HMGET', m, unpack(A, first, last)), {}
+    for i = 1, last - first + 1 do
+      local value = values[i]
+      if value and (value == node or string.sub(value, 1, #prefix) == prefix) then
+        mine[#mine + 1] = A[first + i - 1]
+      end
+    end
+    if #mine > 0 then removed = removed + redis.call('HDEL', m, unpack(mine)) end
+  end
+  if redis.call('EXISTS', m) == 0 and redis.call('HDEL', k, 'm') == 1 then
+    local limits = limits_of(redis.call('HGET', k, 'cfg') or DEFAULTS) or limits_of(DEFAULTS)
+    redis.call('PEXPIRE', k, limits.keep)
+  end
+  return removed
+end
+
+-- "<node>" or "<node> <user>"
+local function split_member(value)
+  local node, user = string.match(value, '^(%S+) (.*)$')
+  return node or value, user or ''
+end
+
+-- One batch of HSCAN as a map uuid -> value with its uuids, and the next batch's cursor; nil: no cursor.
+local function scan_members(m, cursor)
+  local reply = redis.pcall('HSCAN', m, cursor, 'COUNT', SCAN_COUNT)
+  if reply.err then return nil end
+  local values, uuids = {}, {}
+  for i = 1, #reply[2], 2 do
+    local uuid = reply[2][i]
+    if not values[uuid] then uuids[#uuids + 1] = uuid end
+    values[uuid] = reply[2][i + 1]
+  end
+  return values, uuids, reply[1]
+end
+
+-- A page never has more than `count` members, though HSCAN gives a small hash whole and a large one by
+-- the bucket. A cursor inside a batch is "<batch>.<n>.<uuid>": its members up to `uuid`, n of them, were
+-- told. Are there more of them now, then the table shrank and some are new: the batch is told again.
+local function resume_batch(uuids, told, last)
+  local rest = {}
+  for i = 1, #uuids do
+    if uuids[i] > last then rest[#rest + 1] = uuids[i] end
+  end
+  if #uuids - #rest > told then return uuids, 0 end
+  return rest, #uuids - #rest
+end
+
+-- {next cursor, then what `add` puts there of each}; nil: `cursor` is none.
+local function page_members(k, cursor, count, add)
+  local batch, told, last = string.match(cursor, '^(%d+)%.(%d+)%.([0-9a-f-]+)$')
+  batch, told, last = batch or string.match(cursor, '^%d+$'), tonumber(told), last or ''
+  if not batch or #cursor > 80 then return nil end
+  local out, left = { '0' }, count
+  repeat
+    local values, uuids, next_batch = scan_members(k .. ':m', batch)
+    if not values then return nil end
+    local skipped = 0
+    if told then uuids, skipped = resume_batch(uuids, told, last) end
+    local take = math.min(left, #uuids)
+    if take < #uuids then table.sort(uuids) end
+    for i = 1, take do
+      add(out, uuids[i], split_member(values[uuids[i]]))
+    end
+    left, told = left - take, nil
+    if take < #uuids then
+      out[1] = string.format('%s.%d.%s', batch, skipped + take, uuids[take] or last)
+      return out
+    end
+    batch = next_batch
+  until batch == '0' or left == 0
+  out[1] = batch
+  return out
+end
+
+local function add_triple(out, uuid, node, user)
+  local n = #out
+  out[n + 1], out[n + 2], out[n + 3] = uuid, node, user
+end
+
+-- A: cursor count -> {next cursor, uuid, node, user, ...}
+local function node_members(K, A)
+  return page_members(K[1], A[1], math.max(tonumber(A[2]), 1), add_triple) or bad('no such cursor')
+end
+
+-- === Channels, for nodes ============================================================================
+
+local function groups_of(c)
+  local fields, groups = redis.call('HKEYS', c), {}
+  for i = 1, #fields do
+    if string.sub(fields[i], 1, 2) == 'g:' then groups[#groups + 1] = string.sub(fields[i], 3) end
+  end
+  return groups
+end
+
+-- Takes a channel, new or another node's. A: node expectgen ('': any) field value...
+-- -> {gen, the node before, its groups}; {0, owner, {}} if it is not of that generation any more.
+local function node_attach(K, A)
+  local c = K[1]
+  local old = redis.call('HMGET', c, 'node', 'gen')
+  if A[2] ~= '' and old[2] ~= A[2] then return { 0, old[1] or '', {} } end
+  redis.call('HSET', c, 'node', A[1], unpack(A, 3))
+  local gen = redis.call('HINCRBY', c, 'gen', 1)
+  if not old[1] then return { gen, '', {} } end
+  redis.call('PERSIST', c)
+  redis.call('PERSIST', c .. ':q')
+  return { gen, old[1], groups_of(c) }
+end
+
+-- A: node resume_s -> {owned, groups}: the groups also when another node owns the channel now.
+local function node_detach(K, A)
+  local c = K[1]
+  local groups = groups_of(c)
+  if redis.call('HGET', c, 'node') ~= A[1] then return { 0, groups } end
+  if tonumber(A[2]) > 0 then
+    redis.call('HSET', c, 'node', '')
+    redis.call('EXPIRE', c, A[2])
+    redis.call('EXPIRE', c .. ':q', A[2])
+  else
+    redis.call('DEL', c, c .. ':q')
+  end
+  return { 1, groups }
+end
+
+-- What a channel is about to join, or has left. A: node add|del group... -> 1; 0: not this node's
+local function node_mark(K, A)
+  if redis.call('HGET', K[1], 'node') ~= A[1] then return 0 end
+  local words, is_add = {}, A[2] == 'add'
+  for i = 3, #A do
+    words[#words + 1] = 'g:' .. A[i]
+    if is_add then words[#words + 1] = '' end
+  end
+  if #words > 0 then redis.call(is_add and 'HSET' or 'HDEL', K[1], unpack(words)) end
+  return 1
+end
+
+-- === Nodes, for nodes ===============================================================================
+
+-- A: ttl_ms ['new'] -> 1; 0: the lease has ended and was not asked to begin
+local function node_renew(K, A)
+  if A[2] == 'new' then redis.call('HSETNX', K[1], 'since', redis.call('TIME')[1]) end
+  return redis.call('PEXPIRE', K[1], A[1])
+end
+
+local function now_ms()
+  local now = redis.call('TIME')
+  return now[1] * 1000 + math.floor(now[2] / 1000)
+end
+
+-- A: id ttl_ms channels -> 1; A: id alone takes it off the list -> 0/1
+local function node_list(K, A)
+  if #A == 1 then return redis.call('HDEL', K[1], A[1]) end
+  redis.call('HSET', K[1], A[1], string.format('%.0f %s', now_ms() + A[2], A[3]))
+  return 1
+end
+
+-- === Registration ===================================================================================
+
+-- Functions that write are refused when Redis is out of memory, before they begin; what frees memory
+-- or keeps a node alive is not.
+local function register(name, callback, ...)
+  redis.register_function{ function_name = name, callback = callback, flags = { ... } }
+end
+
+register('cw_version', function() return VERSION end, 'no-writes')
+
+register('cw_node_publish', node_publish)
+register('cw_node_publish_many', node_publish_many)
+register('cw_node_read', node_read, 'no-writes')
+register('cw_node_join', node_join)
+register('cw_node_leave', node_leave, 'allow-oom')
+register('cw_node_members', node_members, 'no-writes')
+register('cw_node_attach', node_attach)
+register('cw_node_detach', node_detach, 'allow-oom')
+register('cw_node_mark', node_mark, 'allow-oom')
+register('cw_node_renew', node_renew, 'allow-oom')
+register('cw_node_list', node_list, 'allow-oom')
