@@ -2,6 +2,8 @@
 # lib.sh - what the scripts share: messages, root rights, apt, ports, processes. Sourced, never run.
 
 set -euo pipefail
+# haproxy is where only root looks by default.
+PATH=$PATH:/usr/sbin:/sbin
 
 # shellcheck disable=SC2034  # used by the scripts that source this file
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
