@@ -11,12 +11,10 @@ struct row {
     bool is_temporary;
 };
 
+#define ROW_AT(name, value, code, temporary, text) [-(value)] = {code, text, temporary},
+
 /* By the negated value. */
-static const struct row rows[] = {[-CW_OK] = {"internal", "ok", false},
-#define TABLE_ROW(name, value, code, temporary, text) [-(value)] = {code, text, temporary},
-                                  CW_ERRORS(TABLE_ROW)
-#undef TABLE_ROW
-};
+static const struct row rows[] = {ROW_AT(OK, CW_OK, "internal", false, "ok") CW_ERRORS(ROW_AT)};
 
 static const struct row *row_of(int error)
 {
