@@ -31,6 +31,8 @@ const char *cw_op_name(enum cw_op_code op);
 enum cw_id_type { CW_ID_NONE, CW_ID_INTEGER, CW_ID_STRING };
 
 #define CW_ID_TEXT_MAX 64
+#define CW_COMMAND_GROUPS_MAX 1024    /* positions in one op `since`: above any max-groups setting */
+#define CW_PAYLOAD_SIZE_MAX (1 << 20) /* PROTOCOL: payload */
 
 /** An op's `id`, returned as it was sent: 0..2^53, or a string of 1..64 bytes (decoded, no NUL added). */
 struct cw_command_id {
@@ -65,7 +67,10 @@ struct cw_command {
     struct cw_bytes payload; /* json: the very text of the value as sent; text: decoded; bytes: decoded */
 };
 
-/** What is wrong with a frame; `id` is set if it could be read. `error` is a CW_ERR_*: INVALID, PAYLOAD. */
+/**
+ * What is wrong with a frame; `id` is set if it could be read. `error` is CW_ERR_INVALID, _PAYLOAD or
+ * _TOO_LARGE (a payload over CW_PAYLOAD_SIZE_MAX). `message` repeats nothing that the client wrote.
+ */
 struct cw_command_error {
     int error;
     struct cw_command_id id;
@@ -83,7 +88,8 @@ void cw_command_parser_destroy(struct cw_command_parser *parser);
  *
  * JSON: RFC 8259, at most 64 deep, no unpaired surrogates; a known field given twice, of the wrong type or
  * out of its bounds, none or several payloads: CW_ERR_INVALID; bad base64 or a `data`/`text`/`bytes` of the wrong type: CW_ERR_PAYLOAD.
- * Unknown fields are ignored. NULL, ids that are neither: CW_ERR_INVALID without id.
+ * Unknown fields, and fields that the op does not take, are ignored (a field of any op may come only once all the
+ * same). NULL, ids that are neither: CW_ERR_INVALID without id. `group_since` comes sorted by name.
  */
 CW_MUST_CHECK int cw_command_parse(struct cw_command_parser *parser, enum cw_kind kind,
                                    struct cw_bytes frame, struct cw_command *ret_command,
@@ -91,7 +97,7 @@ CW_MUST_CHECK int cw_command_parse(struct cw_command_parser *parser, enum cw_kin
 
 /**
  * A raw channel's frame as a payload of `type` (PROTOCOL: payload): json wants a text frame with valid
- * JSON, text a text frame, bytes either. CW_OK or CW_ERR_PAYLOAD with `ret_error`.
+ * JSON, text a text frame, bytes either. CW_OK, CW_ERR_PAYLOAD or CW_ERR_TOO_LARGE with `ret_error`.
  */
 CW_MUST_CHECK int cw_command_check_raw(struct cw_command_parser *parser, enum cw_payload_type type,
                                        bool is_binary, struct cw_bytes frame,

@@ -47,14 +47,23 @@ struct cw_handshake_error {
 /**
  * `query`: the part after '?', still percent-encoded ('+' is a plus sign); `protocols`: the value(s) of
  * Sec-WebSocket-Protocol, comma separated; empty: raw. Unknown parameters are ignored; a known one given twice,
- * or wrong as PROTOCOL says: CW_ERR_INVALID with `ret_error`. CW_ERR_NOMEM sets 500.
+ * or wrong as PROTOCOL says: CW_ERR_INVALID with `ret_error`. CW_ERR_NOMEM sets 500. Errors leave nothing to finish.
+ *
+ * Empty `token`, `session` and `groups` are none. `expires` above 2^31-1 counts as that. `publish` beside a
+ * subprotocol is an error. Whether a group of `since` is one the channel is in is the caller's to see.
  */
 CW_MUST_CHECK int cw_handshake_parse(struct cw_bytes query, struct cw_bytes protocols,
                                      size_t max_groups, struct cw_handshake *ret_handshake,
                                      struct cw_handshake_error *ret_error);
 void cw_handshake_finish(struct cw_handshake *handshake);
 
-/** The JSON body of an HTTP error; written NUL-terminated into `body`. */
+/**
+ * The JSON body of an HTTP error, written NUL-terminated into `body`; returns its length, 0 if it does not fit
+ * (512 bytes are always enough).
+ */
 size_t cw_handshake_error_body(const struct cw_handshake_error *error, char *body, size_t size);
+
+/** The name of `kind` in Sec-WebSocket-Protocol; NULL: CW_KIND_RAW. */
+const char *cw_handshake_subprotocol(enum cw_kind kind);
 
 #endif
