@@ -458,11 +458,21 @@ static int read_op_fields(struct reading *reading)
     return row->has_payload ? read_payload(reading) : CW_OK;
 }
 
+/* An id that could not go back as it came is none. */
+static bool is_id_believed(const struct reading *reading)
+{
+    const struct cw_value *id = &reading->fields[FIELD_ID];
+    return !reading->decoder->has_bad_text || id->type != CW_VALUE_TEXT ||
+           (memchr(id->source.data, '\\', id->source.size) == NULL && cw_utf8_is_valid(id->source));
+}
+
 static int read_id_and_op(struct reading *reading)
 {
     if ((reading->twice & BIT(ID)) != 0)
         return check_twice(reading, BIT(ID));
     if ((reading->present & BIT(ID)) != 0) {
+        if (!is_id_believed(reading))
+            return FAIL_INVALID(reading, "%s", reading->decoder->message);
         int rc = read_field(reading, FIELD_ID);
         if (rc != CW_OK)
             return rc;
@@ -474,6 +484,21 @@ static int read_id_and_op(struct reading *reading)
     if ((reading->present & BIT(OP)) == 0)
         return FAIL_INVALID(reading, "\"op\" is missing");
     return read_field(reading, FIELD_OP);
+}
+
+/* Of a frame with a bad text: bad_payload if it is in the payload of an op that has one. */
+static int refuse_bad_text(struct reading *reading)
+{
+    struct cw_decoder *decoder = reading->decoder;
+
+    if (op_rows[reading->command->op].has_payload) {
+        for (int field = FIELD_DATA; field <= FIELD_BYTES; field++) {
+            if ((reading->present & (UINT32_C(1) << field)) != 0 &&
+                decoder->ops->is_bad(decoder, &reading->fields[field]))
+                return FAIL_PAYLOAD(reading, "\"%s\": %s", field_names[field], decoder->message);
+        }
+    }
+    return FAIL_INVALID(reading, "%s", decoder->message);
 }
 
 static int read_frame(struct reading *reading, struct cw_bytes frame)
@@ -490,7 +515,7 @@ static int read_frame(struct reading *reading, struct cw_bytes frame)
     if (rc == CW_OK)
         rc = read_id_and_op(reading);
     if (rc == CW_OK)
-        rc = read_op_fields(reading);
+        rc = decoder->has_bad_text ? refuse_bad_text(reading) : read_op_fields(reading);
     return rc;
 }
 

@@ -44,7 +44,8 @@ typedef int (*cw_field_fn)(void *arg, struct cw_bytes key, const struct cw_value
 
 struct cw_decoder {
     const struct cw_decoder_ops *ops;
-    char message[120]; /* what is wrong with the frame, after CW_ERR_* of `open` */
+    char message[120];   /* what is wrong with the frame, after CW_ERR_* of `open` or has_bad_text */
+    bool has_bad_text; /* some string of the frame is no Unicode: it will be refused, with its id */
 };
 
 struct cw_decoder_ops {
@@ -59,6 +60,8 @@ struct cw_decoder_ops {
     /** A field's value as bytes. CW_ERR_PAYLOAD: it is none. */
     int (*bytes)(struct cw_decoder *decoder, const struct cw_value *value,
                  struct cw_bytes *ret_bytes);
+    /** Whether a field's value holds a bad text. All values of the frame are void afterwards. */
+    bool (*is_bad)(struct cw_decoder *decoder, const struct cw_value *value);
 };
 
 #endif

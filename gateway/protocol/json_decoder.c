@@ -17,7 +17,7 @@ struct json_decoder {
     size_t size_max;
     size_t pool_size;
     void *pool;  /* owned: yyjson's memory */
-    char *space; /* owned: decoded base64 */
+    char *space; /* owned, size_max bytes and more: decoded base64 */
 };
 
 static struct json_decoder *json_of(struct cw_decoder *decoder)
@@ -141,41 +141,99 @@ static void read_value(yyjson_val *node, struct cw_value *ret_value)
     *ret_value = value;
 }
 
-/* NULL: the decoder's message says why. The document lives in `alc`'s memory. */
-static yyjson_doc *read_document(struct cw_decoder *decoder, struct cw_bytes text,
-                                 const yyjson_alc *alc, int *ret_error)
+/* CW_OK, or the error that the decoder's message tells. The document lives in `alc`'s memory. */
+static int read_document(struct cw_decoder *decoder, struct cw_bytes text, const yyjson_alc *alc,
+                         yyjson_doc **ret_document, yyjson_read_code *ret_code)
 {
-    yyjson_read_err error;
+    yyjson_read_err error = {0};
     /* Without YYJSON_READ_INSITU the text is only read. */
-    yyjson_doc *document = yyjson_read_opts((char *)(uintptr_t)text.data, text.size,
-                                            YYJSON_READ_NUMBER_AS_RAW, alc, &error);
-    if (document != NULL)
-        return document;
+    *ret_document = yyjson_read_opts((char *)(uintptr_t)text.data, text.size,
+                                     YYJSON_READ_NUMBER_AS_RAW, alc, &error);
+    *ret_code = error.code;
+    if (*ret_document != NULL)
+        return CW_OK;
     if (error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION) {
-        *ret_error = CW_ERR_NOMEM;
-        snprintf(decoder->message, sizeof(decoder->message), "%s", cw_error_text(CW_ERR_NOMEM));
-        return NULL;
+        (void)snprintf(decoder->message, sizeof(decoder->message), "%s",
+                       cw_error_text(CW_ERR_NOMEM));
+        return CW_ERR_NOMEM;
     }
-    *ret_error = CW_ERR_INVALID;
-    snprintf(decoder->message, sizeof(decoder->message), "not valid JSON: %s at byte %zu",
-             error.msg, error.pos);
-    return NULL;
+    (void)snprintf(decoder->message, sizeof(decoder->message), "not valid JSON: %s at byte %zu",
+                   error.msg, error.pos);
+    return CW_ERR_INVALID;
+}
+
+/* The UTF-16 unit of the escape \uXXXX at `at`; -1: there is none. */
+static int escaped_unit(const char *at, const char *end)
+{
+    if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
+        return -1;
+    int unit = 0;
+    for (int i = 2; i < 6; i++) {
+        char c = at[i];
+        int digit = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+        if (digit < 0 || digit > 15)
+            return -1;
+        unit = unit * 16 + digit;
+    }
+    return unit;
+}
+
+/* Makes every unpaired surrogate in `text` a replacement character, in place. */
+static void mend_surrogates(char *text, size_t size)
+{
+    const char *end = text + size;
+    char *at = text;
+
+    while ((at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
+        int unit = escaped_unit(at, end);
+        if (unit < 0) {
+            at += end - at >= 2 ? 2 : 1;
+            continue;
+        }
+        if (unit >= 0xD800 && unit <= 0xDFFF) {
+            int next = unit <= 0xDBFF ? escaped_unit(at + 6, end) : -1;
+            if (next >= 0xDC00 && next <= 0xDFFF)
+                at += 6;
+            else
+                memcpy(at + 2, "fffd", 4);
+        }
+        at += 6;
+    }
+}
+
+/* Reads a text whose only fault is a string that is no Unicode: its sender is told which op was
+ * refused. */
+static yyjson_doc *read_bad_text(struct json_decoder *json, struct cw_bytes text, yyjson_alc *alc)
+{
+    if (!yyjson_alc_pool_init(alc, json->pool, json->pool_size))
+        return NULL;
+    memcpy(json->space, text.data, text.size);
+    mend_surrogates(json->space, text.size);
+    return yyjson_read_opts(json->space, text.size,
+                            YYJSON_READ_NUMBER_AS_RAW | YYJSON_READ_ALLOW_INVALID_UNICODE, alc,
+                            NULL);
 }
 
 static int json_open(struct cw_decoder *decoder, struct cw_bytes frame, struct cw_value *ret_root)
 {
     struct json_decoder *json = json_of(decoder);
     yyjson_alc alc;
-    int rc = CW_ERR_INVALID;
+    yyjson_doc *document;
+    yyjson_read_code code;
 
+    decoder->has_bad_text = false;
     if (frame.size > json->size_max) {
-        snprintf(decoder->message, sizeof(decoder->message), "longer than %zu bytes",
-                 json->size_max);
+        (void)snprintf(decoder->message, sizeof(decoder->message), "longer than %zu bytes",
+                       json->size_max);
         return CW_ERR_INVALID;
     }
     if (!yyjson_alc_pool_init(&alc, json->pool, json->pool_size))
         return CW_ERR_NOMEM;
-    yyjson_doc *document = read_document(decoder, frame, &alc, &rc);
+    int rc = read_document(decoder, frame, &alc, &document, &code);
+    if (rc != CW_OK && code == YYJSON_READ_ERROR_INVALID_STRING) {
+        document = read_bad_text(json, frame, &alc);
+        decoder->has_bad_text = document != NULL;
+    }
     if (document == NULL)
         return rc;
     read_value(yyjson_doc_get_root(document), ret_root);
@@ -235,6 +293,17 @@ static int json_bytes(struct cw_decoder *decoder, const struct cw_value *value,
     return cw_base64_decode(value->text, json_of(decoder)->space, ret_bytes);
 }
 
+static bool json_is_bad(struct cw_decoder *decoder, const struct cw_value *value)
+{
+    struct json_decoder *json = json_of(decoder);
+    yyjson_alc alc;
+    yyjson_doc *document;
+    yyjson_read_code code;
+
+    return yyjson_alc_pool_init(&alc, json->pool, json->pool_size) &&
+           read_document(decoder, value->source, &alc, &document, &code) != CW_OK;
+}
+
 static void json_destroy(struct cw_decoder *decoder)
 {
     struct json_decoder *json = json_of(decoder);
@@ -249,6 +318,7 @@ static const struct cw_decoder_ops json_ops = {
     .each = json_each,
     .data = json_data,
     .bytes = json_bytes,
+    .is_bad = json_is_bad,
 };
 
 struct cw_decoder *cw_json_decoder_create(size_t size_max)
@@ -272,13 +342,14 @@ int cw_json_check(struct cw_decoder *decoder, struct cw_bytes text)
 {
     struct json_decoder *json = json_of(decoder);
     yyjson_alc alc;
+    yyjson_doc *document;
+    yyjson_read_code code;
     bool has_room = text.size <= json->size_max;
-    int rc = CW_ERR_INVALID;
 
     if (has_room && !yyjson_alc_pool_init(&alc, json->pool, json->pool_size))
         return CW_ERR_NOMEM;
-    yyjson_doc *document = read_document(decoder, text, has_room ? &alc : NULL, &rc);
-    if (document == NULL)
+    int rc = read_document(decoder, text, has_room ? &alc : NULL, &document, &code);
+    if (rc != CW_OK)
         return rc;
     yyjson_doc_free(document);
 
@@ -287,6 +358,7 @@ int cw_json_check(struct cw_decoder *decoder, struct cw_bytes text)
     (void)skip_value(skip_space(text.data, end), end, &depth);
     if (depth <= CW_DEPTH_MAX)
         return CW_OK;
-    snprintf(decoder->message, sizeof(decoder->message), "nested deeper than %d", CW_DEPTH_MAX);
+    (void)snprintf(decoder->message, sizeof(decoder->message), "nested deeper than %d",
+                   CW_DEPTH_MAX);
     return CW_ERR_INVALID;
 }
