@@ -14,6 +14,8 @@
 
 #define CW_CONTAINER(pointer, type, member)                                                        \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#define CW_CONST_CONTAINER(pointer, type, member) \
+    ((const type *)(const void *)((const char *)(pointer)-offsetof(type, member)))
 
 struct cw_list_node {
     struct cw_list_node *prev, *next; /* both NULL: in no list */

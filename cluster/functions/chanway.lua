@@ -2,7 +2,8 @@
 -- chanway.lua - Chanway's functions in Redis: groups, channels, nodes, and the one writer of envelopes.
 --
 -- cw_NAME is the API of back ends and administrators: it checks everything it is given. cw_node_NAME
--- is called by nodes, which have checked already. Both are described in cluster/README.md.
+-- is called by nodes, which have checked already. Both are described in cluster/README.md. The library
+-- is this file, chanway_checks.lua and chanway_public.lua in a row.
 --
 -- A function has one key, an entity's base key; the entity's other keys are made of it, so all lie
 -- under one hash tag. Nothing here knows the prefix: one library serves every cluster of a Redis.
@@ -23,17 +24,13 @@
 local VERSION = 1 -- raised with every change: nodes load the library when it is missing or older
 
 local DEFAULTS = '100 300000 8388608 100000'
+local CFG_SHAPE = 'cfg is "<size> <ttl ms> <bytes> <keys> [<payload max>]"'
 local PAYLOAD_MAX = 65536 -- unless cfg has a fifth number
-local JSON_MAX = 65536 -- longer JSON is checked by the nodes, not here
-local JSON_DEPTH_MAX = 64
 local KEEP_MS = 86400000 -- how long a group without members keeps its last id after its history
 local KEY_MS = 120000 -- how long an idempotency key is remembered at least
 local TRIM_MAX = 1000 -- entries that one publish removes for the sake of bytes
 local CHUNK = 1000 -- values handed to one command: Lua's unpack can't do 8000
 local SCAN_COUNT = 16 -- of HSCAN; a cursor means the same members only under the same count
-
-local NAME = '^[A-Za-z0-9_.:@=/-]+$'
-local KEY_PATTERN = '^([A-Za-z0-9_.:-]+):{(%a):([^{}]+)}$'
 
 local function bad(why)
   return redis.error_reply('BADREQUEST ' .. why)
@@ -76,11 +73,12 @@ local function read_state(k)
   return redis.call('HMGET', k, 'e', 'b', 'o', 'z', 't', 'm', 'cfg')
 end
 
--- The limits that hold for a call that was handed `given` (nil: none); nil if `given` is no cfg.
+-- The limits that hold for a call that was handed `given` (nil: none; the limits are nil if it is no
+-- cfg), and `given` if the group has to remember it.
 local function choose_limits(state, given)
   local stored = state[CFG] or DEFAULTS
-  if not given or given == stored then return limits_of(stored), false end
-  return limits_of(given), true
+  if not given or given == stored then return limits_of(stored), nil end
+  return limits_of(given), given
 end
 
 -- What was published while history was off is in no log: whoever was there before must hear of a gap.
@@ -117,6 +115,14 @@ local function stream_tip(h)
   local info = redis.call('XINFO', 'STREAM', h)
   local last = field_of(info, 'last-entry')
   return field_of(info, 'last-generated-id'), last and tonumber(field_of(last[2], 's')) or 0
+end
+
+-- Epoch (a string) and offset of a group's last message; '0' and 0: there never was one.
+local function log_tip(k)
+  local tip = redis.call('HMGET', k, 'e', 'o')
+  if tip[1] and tip[2] then return tip[1], tonumber(tip[2]) end
+  local epoch, offset = string.match(stream_tip(k .. ':h'), '^(%d+)-(%d+)$')
+  return epoch or '0', tonumber(offset) or 0
 end
 
 local function split_id(id)
@@ -230,19 +236,17 @@ local function save_key(k, key, id)
   redis.call('PEXPIRE', young, 2 * KEY_MS)
 end
 
--- Publishes one message; {id, is_duplicate} or an error before anything is written.
-local function publish(k, given, kind, flags, from, payload, key)
-  local state = read_state(k)
-  local limits, is_new = choose_limits(state, given)
-  if not limits then return bad('cfg is "<size> <ttl ms> <bytes> <keys> [<payload max>]"') end
+-- Publishes one body; `new_cfg` is nil if the group knows it already. {id, is_duplicate}, or an error
+-- before anything is written.
+local function publish(k, state, limits, new_cfg, body, key)
   if key then
     local id = find_key(k, key)
     if id then return { id, 1 } end
     local refusal = check_key_room(k, limits)
     if refusal then return refusal end
   end
-  if is_new then remember_limits(k, state, given, limits) end
-  local id = append(k, state, limits, pack_body(kind, flags, from, payload))
+  if new_cfg then remember_limits(k, state, new_cfg, limits) end
+  local id = append(k, state, limits, body)
   if key then save_key(k, key, id) end
   settle(k, state, limits)
   return { id, 0 }
@@ -252,18 +256,20 @@ end
 
 -- A: type flags from payload cfg key ('': none) -> {id, is_duplicate}
 local function node_publish(K, A)
-  local key = A[6]
-  if key == '' then key = nil end
-  return publish(K[1], A[5], tonumber(A[1]), tonumber(A[2]), A[3], A[4], key)
+  local k, key = K[1], A[6] ~= '' and A[6] or nil
+  local state = read_state(k)
+  local limits, new_cfg = choose_limits(state, A[5])
+  if not limits then return bad(CFG_SHAPE) end
+  return publish(k, state, limits, new_cfg, pack_body(tonumber(A[1]), tonumber(A[2]), A[3], A[4]), key)
 end
 
 -- A: cfg, then type flags from payload of each -> the last id
 local function node_publish_many(K, A)
   local k = K[1]
   local state = read_state(k)
-  local limits, is_new = choose_limits(state, A[1])
+  local limits, new_cfg = choose_limits(state, A[1])
   if not limits or #A < 5 or #A % 4 ~= 1 then return bad('cfg, then four arguments a message') end
-  if is_new then remember_limits(k, state, A[1], limits) end
+  if new_cfg then remember_limits(k, state, new_cfg, limits) end
   local id = append(k, state, limits, pack_body(tonumber(A[2]), tonumber(A[3]), A[4], A[5]))
   local later = #A > 5 and read_state(k) or state
   for i = 6, #A, 4 do
@@ -292,10 +298,8 @@ end
 local function node_read(K, A)
   local h, since = K[1] .. ':h', A[1] .. '-' .. A[2]
   local left, max_bytes = math.max(tonumber(A[3]), 1), tonumber(A[4])
-  local tip = redis.call('HMGET', K[1], 'e', 'o')
-  if not tip[1] then tip[1], tip[2] = string.match(stream_tip(h), '^(%d+)-(%d+)$') end
-  if not (tip[1] and tip[2]) then tip = { '0', '0' } end
-  local out = { tip[1], tonumber(tip[2]), 0 }
+  local epoch, offset = log_tip(K[1])
+  local out = { epoch, offset, 0 }
   local bytes, seen, page = 0, 0, 4
   while true do
     page = math.min(page, left)
@@ -305,7 +309,7 @@ local function node_read(K, A)
     if left == 0 or bytes >= max_bytes then break end
     page = math.max(1, math.min(200, math.ceil((max_bytes - bytes) * seen / bytes)))
   end
-  if since ~= tip[1] .. '-' .. tip[2] then out[3] = 1 end
+  if since ~= epoch .. '-' .. string.format('%.0f', offset) then out[3] = 1 end
   return out
 end
 
@@ -314,8 +318,8 @@ local function node_join(K, A)
   local k, node = K[1], A[2]
   if #A < 4 or #A % 2 == 1 then return bad('cfg, node, then uuid and user of each') end
   local state = read_state(k)
-  local limits, is_new = choose_limits(state, A[1])
-  if not limits then return bad('cfg is "<size> <ttl ms> <bytes> <keys> [<payload max>]"') end
+  local limits, new_cfg = choose_limits(state, A[1])
+  if not limits then return bad(CFG_SHAPE) end
   local pairs_of, n = {}, 0
   for i = 3, #A, 2 do
     pairs_of[n + 1], pairs_of[n + 2] = A[i], A[i + 1] == '' and node or node .. ' ' .. A[i + 1]
@@ -325,11 +329,11 @@ local function node_join(K, A)
       n = 0
     end
   end
-  if is_new then
-    remember_limits(k, state, A[1], limits)
+  if new_cfg then
+    remember_limits(k, state, new_cfg, limits)
     if limits.size == 0 then state[O] = false end
   end
-  if not state[M] and (state[E] or state[CFG] or is_new) then
+  if not state[M] and (state[E] or state[CFG] or new_cfg) then
     redis.call('HSET', k, 'm', '1')
     redis.call('PERSIST', k)
   end

@@ -86,7 +86,15 @@ CW_API CW_MUST_CHECK int cw_cluster_create(const struct cw_cluster_options *opti
 CW_API CW_MUST_CHECK int cw_cluster_start(struct cw_cluster *cluster, char *error,
                                           size_t error_size);
 
-/** Gives up the node's lease and pending ops (CW_ERR_CANCELLED), closes the links. NULL is fine. */
+typedef void (*cw_done_fn)(void *arg, int rc);
+
+/**
+ * Writes what is still to be written (detach the channels before), gives up the node's lease, then calls
+ * `fn`: destroy it then. Any error at once: there is no link to do it with, `fn` is not called.
+ */
+CW_API CW_MUST_CHECK int cw_cluster_stop(struct cw_cluster *cluster, cw_done_fn fn, void *arg);
+
+/** Gives up pending ops, closes the links. NULL is fine. */
 CW_API void cw_cluster_destroy(struct cw_cluster *cluster);
 
 /** `<name>.<random>`, new at every start. */
@@ -126,9 +134,10 @@ typedef void (*cw_joined_fn)(void *arg, int rc, bool is_logged, struct cw_positi
 CW_API CW_MUST_CHECK int cw_cluster_join(struct cw_cluster_channel *channel, struct cw_bytes group,
                                          void *local, cw_joined_fn fn, void *arg);
 
-typedef void (*cw_done_fn)(void *arg, int rc);
-
-/** Leaves; a group the channel is not in is CW_OK. A NULL `fn` is fine. Errors as for join. */
+/**
+ * Leaves: no message of it comes from this call on. A NULL `fn` is fine. CW_ERR_NOT_FOUND: it is not in the
+ * group; CW_ERR_BUSY: a join or leave is under way; CW_ERR_UNAVAILABLE; then `fn` is not called.
+ */
 CW_API CW_MUST_CHECK int cw_cluster_leave(struct cw_cluster_channel *channel, struct cw_bytes group,
                                           cw_done_fn fn, void *arg);
 

@@ -1,0 +1,438 @@
+/*
+ * endpoints.c - the pair of links to one Redis server, kept up for ever; see the header for its
+ * states.
+ */
+#include "endpoints.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/stats.h"
+#include "cw_chanway_lua.h"
+#include "names.h"
+
+#include <event2/event.h>
+#include <hiredis/hiredis.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BACKOFF_MIN_MS     50
+#define BACKOFF_MAX_MS     2000
+#define CANARY_INTERVAL_MS 500
+#define CANARY_LATE_MS     2500 /* counted as a stall (CONTRACT: /readyz) */
+#define SILENCE_MAX_MS     6000 /* then both links are dropped */
+#define CANARY_WORD        "canary "
+
+enum endpoint_state {
+    ENDPOINT_IDLE,
+    ENDPOINT_WAITING,
+    ENDPOINT_CONNECTING,
+    ENDPOINT_LOADING,
+    ENDPOINT_UP
+};
+
+struct cw_endpoint {
+    struct event_base *base;
+    const struct cw_redis_address *address;
+    const char *prefix;
+    const char *node_id;
+    struct cw_endpoint_events events;
+    void *arg;
+    struct cw_redis_link *commands;
+    struct cw_redis_link *pubsub;
+    struct event *retry_timer; /* WAITING: when to connect; also does restarts asked for */
+    struct event *canary_timer;
+    enum endpoint_state state;
+    int backoff_ms;
+    int64_t up_at_ms;
+    int64_t
+        canary_sent_ms; /* the last one that came back was sent then; 0: none on this connection */
+    int64_t canary_back_ms; /* of any connection; for health */
+    int64_t canary_lag_ms;
+    bool is_stalled;
+    char why[160];
+    char own_topic[CW_KEY_MAX];
+    char all_topic[CW_KEY_MAX];
+};
+
+static void describe_endpoint(const void *object, char *text, size_t size)
+{
+    const struct cw_endpoint *endpoint = object;
+    char address[200];
+    cw_redis_address_describe(endpoint->address, address, sizeof(address));
+    (void)snprintf(text, size, "redis=%s", address);
+}
+
+static struct cw_log_object endpoint_log(const struct cw_endpoint *endpoint)
+{
+    struct cw_log_object object = {endpoint, describe_endpoint};
+    return object;
+}
+
+static void set_timer(struct event *timer, int64_t ms)
+{
+    struct timeval interval = {ms / 1000, (ms % 1000) * 1000};
+    (void)event_add(timer, &interval);
+}
+
+static void set_state(struct cw_endpoint *endpoint, enum endpoint_state state)
+{
+    static const char *const names[] = {"IDLE", "WAITING", "CONNECTING", "LOADING", "UP"};
+    cw_log_debug(endpoint_log(endpoint), "%s -> %s", names[endpoint->state], names[state]);
+    bool was_up = endpoint->state == ENDPOINT_UP;
+    endpoint->state = state;
+    CW_STAT(redis_up) = state == ENDPOINT_UP;
+    if (was_up && state != ENDPOINT_UP) {
+        event_del(endpoint->canary_timer);
+        endpoint->events.on_down(endpoint->arg);
+    }
+}
+
+/* Both links down, then WAITING: half to all of the back-off, so that nodes do not come back in
+ * step. */
+static void retry_later(struct cw_endpoint *endpoint, const char *why)
+{
+    if (endpoint->state == ENDPOINT_IDLE || endpoint->state == ENDPOINT_WAITING)
+        return;
+    if (endpoint->state == ENDPOINT_UP) {
+        CW_STAT(redis_links_lost_total)++;
+        endpoint->backoff_ms = BACKOFF_MIN_MS;
+    }
+    int delay_ms =
+        endpoint->backoff_ms / 2 + (int)cw_random_below((uint32_t)endpoint->backoff_ms / 2 + 1);
+    if (strcmp(endpoint->why, why) != 0 || endpoint->state == ENDPOINT_UP)
+        cw_log_warn(endpoint_log(endpoint), "no link to Redis: %s; retrying, next in %d ms", why,
+                    delay_ms);
+    (void)snprintf(endpoint->why, sizeof(endpoint->why), "%s", why);
+    endpoint->backoff_ms =
+        endpoint->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : endpoint->backoff_ms * 2;
+    cw_redis_link_close(endpoint->commands);
+    cw_redis_link_close(endpoint->pubsub);
+    set_state(endpoint, ENDPOINT_WAITING);
+    set_timer(endpoint->retry_timer, delay_ms);
+}
+
+static void on_link_lost(void *arg, const char *why, bool is_fatal)
+{
+    struct cw_endpoint *endpoint = arg;
+    if (is_fatal)
+        endpoint->events.on_fatal(endpoint->arg, why);
+    retry_later(endpoint, why);
+}
+
+/* Canary and liveness. */
+
+static void on_canary_reply(struct cw_redis_request *request, int rc, const redisReply *reply)
+{
+    (void)rc; /* its return through pub/sub is what counts */
+    (void)reply;
+    free(request);
+}
+
+static void send_canary(struct cw_endpoint *endpoint)
+{
+    char text[64];
+    struct cw_redis_request *request = calloc(1, sizeof(*request));
+    if (request == NULL)
+        return;
+    request->on_reply = on_canary_reply;
+    (void)snprintf(text, sizeof(text), CANARY_WORD "%" PRId64, cw_clock_ms());
+    struct cw_bytes args[] = {cw_bytes_text("PUBLISH"), cw_bytes_text(endpoint->own_topic),
+                              cw_bytes_text(text)};
+    if (cw_redis_link_call(endpoint->commands, request, args, 3) != CW_OK)
+        free(request);
+}
+
+static void on_canary_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct cw_endpoint *endpoint = arg;
+    (void)fd;
+    (void)what;
+    int64_t now = cw_clock_ms();
+    int64_t heard = endpoint->canary_sent_ms > endpoint->up_at_ms ? endpoint->canary_sent_ms
+                                                                  : endpoint->up_at_ms;
+    if (now - heard > CANARY_LATE_MS && !endpoint->is_stalled) {
+        endpoint->is_stalled = true;
+        CW_STAT(canary_stalls_total)++;
+        cw_log_warn(endpoint_log(endpoint), "no canary came back for %" PRId64 " ms: not ready",
+                    now - heard);
+    }
+    if (now - heard > SILENCE_MAX_MS) {
+        retry_later(endpoint, "silent for 6 s");
+        return;
+    }
+    send_canary(endpoint);
+    set_timer(endpoint->canary_timer, CANARY_INTERVAL_MS);
+}
+
+static void take_canary(struct cw_endpoint *endpoint, const char *text)
+{
+    int64_t now = cw_clock_ms();
+    endpoint->canary_sent_ms = strtoll(text, NULL, 10);
+    endpoint->canary_back_ms = endpoint->canary_sent_ms;
+    endpoint->canary_lag_ms = now - endpoint->canary_sent_ms;
+    CW_STAT(canary_lag_ms) = endpoint->canary_lag_ms;
+    if (endpoint->is_stalled && endpoint->canary_lag_ms < CANARY_LATE_MS) {
+        endpoint->is_stalled = false;
+        cw_log_info(endpoint_log(endpoint), "canaries come back again");
+    }
+}
+
+/* Library. */
+
+/* The one place that knows the version is the library itself: "local VERSION = N". */
+static long long library_version(void)
+{
+    static const char word[] = "local VERSION = ";
+    const char *at = strstr(cw_chanway_lua, word);
+    return at == NULL ? 0 : strtoll(at + sizeof(word) - 1, NULL, 10);
+}
+
+static void become_up(struct cw_endpoint *endpoint)
+{
+    if (cw_redis_link_subscribe(endpoint->pubsub, "SUBSCRIBE", endpoint->own_topic) != CW_OK ||
+        cw_redis_link_subscribe(endpoint->pubsub, "SUBSCRIBE", endpoint->all_topic) != CW_OK) {
+        retry_later(endpoint, "can't subscribe");
+        return;
+    }
+    endpoint->up_at_ms = cw_clock_ms();
+    endpoint->canary_sent_ms = 0;
+    endpoint->backoff_ms = BACKOFF_MIN_MS;
+    endpoint->why[0] = '\0';
+    CW_STAT(redis_reconnects_total)++;
+    set_state(endpoint, ENDPOINT_UP);
+    cw_log_info(endpoint_log(endpoint), "up");
+    send_canary(endpoint);
+    set_timer(endpoint->canary_timer, CANARY_INTERVAL_MS);
+    endpoint->events.on_up(endpoint->arg);
+}
+
+struct load_call {
+    struct cw_redis_request request;
+    struct cw_endpoint *endpoint;
+};
+
+static void call_library(struct cw_endpoint *endpoint,
+                         void (*on_reply)(struct cw_redis_request *, int, const redisReply *),
+                         const struct cw_bytes *args, size_t count)
+{
+    struct load_call *call = calloc(1, sizeof(*call));
+    if (call == NULL) {
+        retry_later(endpoint, "out of memory");
+        return;
+    }
+    call->request.on_reply = on_reply;
+    call->endpoint = endpoint;
+    if (cw_redis_link_call(endpoint->commands, &call->request, args, count) != CW_OK)
+        free(call); /* the link is going: on_link_lost follows */
+}
+
+static void on_loaded(struct cw_redis_request *request, int rc, const redisReply *reply)
+{
+    struct cw_endpoint *endpoint = ((struct load_call *)request)->endpoint;
+    free(request);
+    if (reply == NULL)
+        return;
+    if (rc != CW_OK) {
+        char why[160];
+        (void)snprintf(why, sizeof(why), "FUNCTION LOAD was refused: %s", reply->str);
+        cw_endpoint_restart(endpoint, why);
+        return;
+    }
+    cw_log_info(endpoint_log(endpoint), "function library version %lld loaded", library_version());
+    become_up(endpoint);
+}
+
+static void on_version(struct cw_redis_request *request, int rc, const redisReply *reply)
+{
+    struct cw_endpoint *endpoint = ((struct load_call *)request)->endpoint;
+    free(request);
+    if (reply == NULL)
+        return;
+    if (rc == CW_OK && reply->type == REDIS_REPLY_INTEGER && reply->integer >= library_version()) {
+        become_up(endpoint);
+        return;
+    }
+    if (rc != CW_OK && rc != CW_ERR_UNSUPPORTED) { /* LOADING, no permission, ... */
+        cw_endpoint_restart(endpoint, reply->str);
+        return;
+    }
+    struct cw_bytes args[] = {cw_bytes_text("FUNCTION"), cw_bytes_text("LOAD"),
+                              cw_bytes_text("REPLACE"),
+                              cw_bytes_make(cw_chanway_lua, cw_chanway_lua_size)};
+    call_library(endpoint, on_loaded, args, 4);
+}
+
+static void on_link_ready(void *arg)
+{
+    struct cw_endpoint *endpoint = arg;
+    if (!cw_redis_link_is_ready(endpoint->commands) || !cw_redis_link_is_ready(endpoint->pubsub))
+        return;
+    if (strcmp(cw_redis_link_run_id(endpoint->commands), cw_redis_link_run_id(endpoint->pubsub)) !=
+        0) {
+        cw_endpoint_restart(endpoint, "the two links reached different servers");
+        return;
+    }
+    set_state(endpoint, ENDPOINT_LOADING);
+    struct cw_bytes args[] = {cw_bytes_text("FCALL_RO"), cw_bytes_text("cw_version"),
+                              cw_bytes_text("0")};
+    call_library(endpoint, on_version, args, 3);
+}
+
+/* Pushes. */
+
+static struct cw_bytes reply_bytes(const redisReply *reply)
+{
+    return cw_bytes_make(reply->str, reply->str == NULL ? 0 : reply->len);
+}
+
+static void take_node_message(struct cw_endpoint *endpoint, struct cw_bytes bytes)
+{
+    size_t word = strlen(CANARY_WORD);
+    if (bytes.size > word && memcmp(bytes.data, CANARY_WORD, word) == 0)
+        take_canary(endpoint, bytes.data + word); /* hiredis ends strings with NUL */
+    else
+        endpoint->events.on_node_message(endpoint->arg, bytes);
+}
+
+static void on_link_push(void *arg, const redisReply *push)
+{
+    struct cw_endpoint *endpoint = arg;
+    if (endpoint->state != ENDPOINT_UP || push->elements < 3 || push->element[0]->str == NULL ||
+        push->element[1]->str == NULL)
+        return;
+    const char *kind = push->element[0]->str;
+    struct cw_bytes topic = reply_bytes(push->element[1]);
+    if (strcmp(kind, "smessage") == 0)
+        endpoint->events.on_topic_message(endpoint->arg, topic, reply_bytes(push->element[2]));
+    else if (strcmp(kind, "ssubscribe") == 0)
+        endpoint->events.on_subscribed(endpoint->arg, topic);
+    else if (strcmp(kind, "message") == 0)
+        take_node_message(endpoint, reply_bytes(push->element[2]));
+}
+
+static void on_retry_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct cw_endpoint *endpoint = arg;
+    (void)fd;
+    (void)what;
+    if (endpoint->state != ENDPOINT_WAITING) { /* a restart that was asked for in a callback */
+        char why[160];
+        (void)snprintf(why, sizeof(why), "%s", endpoint->why);
+        endpoint->why[0] = '\0';
+        retry_later(endpoint, why);
+        return;
+    }
+    set_state(endpoint, ENDPOINT_CONNECTING);
+    cw_redis_link_connect(endpoint->commands);
+    cw_redis_link_connect(endpoint->pubsub);
+}
+
+int cw_endpoint_create(struct event_base *base, const struct cw_redis_address *address,
+                       const char *prefix, const char *node_id,
+                       const struct cw_endpoint_events *events, void *arg,
+                       struct cw_endpoint **ret_endpoint)
+{
+    static const struct cw_redis_link_events link_events = {on_link_ready, on_link_lost,
+                                                            on_link_push};
+    struct cw_endpoint *endpoint = calloc(1, sizeof(*endpoint));
+    if (endpoint == NULL)
+        return CW_ERR_NOMEM;
+    endpoint->base = base;
+    endpoint->address = address;
+    endpoint->prefix = prefix;
+    endpoint->node_id = node_id;
+    endpoint->events = *events;
+    endpoint->arg = arg;
+    endpoint->backoff_ms = BACKOFF_MIN_MS;
+    endpoint->canary_lag_ms = -1;
+    (void)snprintf(endpoint->own_topic, sizeof(endpoint->own_topic), "%s:n:%s", prefix, node_id);
+    (void)snprintf(endpoint->all_topic, sizeof(endpoint->all_topic), "%s:all", prefix);
+    (void)snprintf(endpoint->why, sizeof(endpoint->why), "not connected yet");
+
+    int rc = CW_ERR_NOMEM;
+    endpoint->retry_timer = evtimer_new(base, on_retry_timer, endpoint);
+    endpoint->canary_timer = evtimer_new(base, on_canary_timer, endpoint);
+    if (endpoint->retry_timer == NULL || endpoint->canary_timer == NULL)
+        goto fail;
+    rc = cw_redis_link_create(base, address, "commands", &link_events, endpoint,
+                              &endpoint->commands);
+    if (rc < 0)
+        goto fail;
+    rc = cw_redis_link_create(base, address, "pubsub", &link_events, endpoint, &endpoint->pubsub);
+    if (rc < 0)
+        goto fail;
+    *ret_endpoint = endpoint;
+    return CW_OK;
+
+fail:
+    cw_endpoint_destroy(endpoint);
+    return rc;
+}
+
+void cw_endpoint_destroy(struct cw_endpoint *endpoint)
+{
+    if (endpoint == NULL)
+        return;
+    cw_redis_link_destroy(endpoint->commands);
+    cw_redis_link_destroy(endpoint->pubsub);
+    if (endpoint->retry_timer != NULL)
+        event_free(endpoint->retry_timer);
+    if (endpoint->canary_timer != NULL)
+        event_free(endpoint->canary_timer);
+    free(endpoint);
+}
+
+void cw_endpoint_start(struct cw_endpoint *endpoint)
+{
+    if (endpoint->state != ENDPOINT_IDLE)
+        return;
+    set_state(endpoint, ENDPOINT_WAITING);
+    set_timer(endpoint->retry_timer, 0);
+}
+
+bool cw_endpoint_is_up(const struct cw_endpoint *endpoint)
+{
+    return endpoint->state == ENDPOINT_UP;
+}
+
+void cw_endpoint_restart(struct cw_endpoint *endpoint, const char *why)
+{
+    if (endpoint->state == ENDPOINT_IDLE || endpoint->state == ENDPOINT_WAITING)
+        return;
+    (void)snprintf(endpoint->why, sizeof(endpoint->why), "%s", why);
+    event_active(endpoint->retry_timer, EV_TIMEOUT, 0);
+}
+
+int cw_endpoint_call(struct cw_endpoint *endpoint, struct cw_redis_request *request,
+                     const struct cw_bytes *args, size_t count)
+{
+    if (endpoint->state != ENDPOINT_UP)
+        return CW_ERR_UNAVAILABLE;
+    return cw_redis_link_call(endpoint->commands, request, args, count);
+}
+
+int cw_endpoint_subscribe(struct cw_endpoint *endpoint, const char *topic)
+{
+    if (endpoint->state != ENDPOINT_UP)
+        return CW_ERR_UNAVAILABLE;
+    return cw_redis_link_subscribe(endpoint->pubsub, "SSUBSCRIBE", topic);
+}
+
+void cw_endpoint_unsubscribe(struct cw_endpoint *endpoint, const char *topic)
+{
+    if (endpoint->state == ENDPOINT_UP)
+        (void)cw_redis_link_subscribe(endpoint->pubsub, "SUNSUBSCRIBE", topic);
+}
+
+void cw_endpoint_health(const struct cw_endpoint *endpoint, struct cw_cluster_health *ret_health)
+{
+    ret_health->is_up = endpoint->state == ENDPOINT_UP;
+    ret_health->canary_age_ms =
+        endpoint->canary_back_ms == 0 ? -1 : cw_clock_ms() - endpoint->canary_back_ms;
+    ret_health->canary_lag_ms = endpoint->canary_lag_ms;
+    (void)snprintf(ret_health->why, sizeof(ret_health->why), "%.*s",
+                   (int)sizeof(ret_health->why) - 1, endpoint->why);
+}

@@ -1,0 +1,67 @@
+/*
+ * endpoints.h - where a key lives: the Redis servers of the deployment, each a pair of links.
+ *
+ * One server: one endpoint, whatever the key. The pair (commands, pub/sub) lives and dies together
+ * and is always of one server process (run_id compared).
+ *
+ *   WAITING --back-off--> CONNECTING --both ready--> LOADING --library there--> UP
+ *      ^------------------ either link lost, or no canary for 6 s ---------------|
+ *
+ * Canary: every 0.5 s a PUBLISH to this node's own topic. Its reply shows that the command link
+ * lives, its return through pub/sub that messages flow.
+ */
+#ifndef CW_ENDPOINTS_H
+#define CW_ENDPOINTS_H
+
+#include <chanway/bytes.h>
+#include <chanway/cluster.h>
+#include <chanway/error.h>
+
+#include "redis_link.h"
+#include "redis_url.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cw_endpoint;
+struct event_base;
+
+struct cw_endpoint_events {
+    /** Both links are ready, the library is loaded; topics are to be subscribed again. */
+    void (*on_up)(void *arg);
+    /** Pending calls have been answered. Comes once after each on_up, never without. */
+    void (*on_down)(void *arg);
+    /** `bytes` came by the sharded topic `topic` (a group's base key). */
+    void (*on_topic_message)(void *arg, struct cw_bytes topic, struct cw_bytes bytes);
+    /** The subscribe ack of the sharded topic `topic`. */
+    void (*on_subscribed)(void *arg, struct cw_bytes topic);
+    /** `bytes` came by this node's own topic (canaries excepted) or by the topic of all nodes. */
+    void (*on_node_message)(void *arg, struct cw_bytes bytes);
+    /** Will never work: `why` says what to do. */
+    void (*on_fatal)(void *arg, const char *why);
+};
+
+/** `address` must outlive the endpoint; `prefix` and `node_id` too. */
+CW_MUST_CHECK int cw_endpoint_create(struct event_base *base,
+                                     const struct cw_redis_address *address, const char *prefix,
+                                     const char *node_id, const struct cw_endpoint_events *events,
+                                     void *arg, struct cw_endpoint **ret_endpoint);
+void cw_endpoint_destroy(struct cw_endpoint *endpoint);
+/** Connects now, and from then on for ever. */
+void cw_endpoint_start(struct cw_endpoint *endpoint);
+bool cw_endpoint_is_up(const struct cw_endpoint *endpoint);
+/** Drops both links and begins again (the library is gone, a lease was lost, ...). Safe in any
+ * callback. */
+void cw_endpoint_restart(struct cw_endpoint *endpoint, const char *why);
+
+/** As cw_redis_link_call, on the command link. */
+CW_MUST_CHECK int cw_endpoint_call(struct cw_endpoint *endpoint, struct cw_redis_request *request,
+                                   const struct cw_bytes *args, size_t count);
+/** Subscribes to or unsubscribes from the sharded topic of a group; acks come as on_subscribed. */
+CW_MUST_CHECK int cw_endpoint_subscribe(struct cw_endpoint *endpoint, const char *topic);
+void cw_endpoint_unsubscribe(struct cw_endpoint *endpoint, const char *topic);
+
+void cw_endpoint_health(const struct cw_endpoint *endpoint, struct cw_cluster_health *ret_health);
+
+#endif

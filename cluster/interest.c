@@ -1,0 +1,466 @@
+/*
+ * interest.c - which groups this node wants to hear from.
+ *
+ * The first member of a group makes the node SSUBSCRIBE; the last to leave makes it SUNSUBSCRIBE
+ * after a while, so that a page reload does not cost two round trips. After a lost link everything
+ * is subscribed again and each group reads on from its last id before it is live:
+ *
+ *   (absent) --acquire--> SUBSCRIBING --ack--> SYNCING --position known, history read--> LIVE
+ *                              ^                  ^------- a hole in the ids ------------'
+ *                              '----------------- link lost (any state) -----------------'
+ *
+ * While not LIVE what pub/sub brings waits in a bounded buffer; subscribing before reading is what
+ * makes this free of holes.
+ */
+#include "interest.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/stats.h"
+#include "envelope.h"
+#include "functions.h"
+#include "history.h"
+#include "names.h"
+
+#include <event2/event.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define READS_MAX                                                                                  \
+    64 /* history pages under way at once: bounds memory and keeps Redis' turns short */
+#define LINGER_TICK_MS 500
+
+struct buffered {
+    struct cw_list_node node; /* in cw_interest.buffer */
+    size_t size;
+    char bytes[];
+};
+
+static void describe_interest(const void *object, char *text, size_t size)
+{
+    const struct cw_interest *interest = object;
+    size_t length = strlen(interest->name);
+    if (size < 7)
+        return;
+    memcpy(text, "group=", 6);
+    length = length > size - 7 ? size - 7 : length;
+    memcpy(text + 6, interest->name, length);
+    text[6 + length] = '\0';
+}
+
+static struct cw_log_object interest_log(const struct cw_interest *interest)
+{
+    struct cw_log_object object = {interest, describe_interest};
+    return object;
+}
+
+static void set_state(struct cw_interest *interest, enum cw_interest_state state)
+{
+    static const char *const names[] = {"SUBSCRIBING", "SYNCING", "LIVE"};
+    cw_log_debug(interest_log(interest), "%s -> %s", names[interest->state], names[state]);
+    interest->state = (uint8_t)state;
+}
+
+static void drop_buffer(struct cw_interest *interest)
+{
+    struct cw_list_node *node;
+    while ((node = cw_list_pop_front(&interest->buffer)) != NULL)
+        free(CW_CONTAINER(node, struct buffered, node));
+    interest->buffered_bytes = 0;
+    interest->buffered_count = 0;
+}
+
+static void destroy_interest(struct cw_interest *interest)
+{
+    struct cw_interests *owner = interest->owner;
+    cw_list_remove(&interest->in_lingering);
+    cw_list_remove(&interest->in_queue);
+    cw_list_remove(&interest->in_dirty);
+    drop_buffer(interest);
+    cw_map_remove(&owner->groups, &interest->in_groups);
+    CW_STAT(node_groups) = (int64_t)owner->groups.count;
+    free(interest->key);
+    free(interest);
+}
+
+/* Delivery. */
+
+static void tell_gap(struct cw_interest *interest, const struct cw_gap *gap)
+{
+    CW_STAT(group_gaps_total)++;
+    cw_log_warn(interest_log(interest), "gap: messages up to %llu-%llu are lost for good",
+                (unsigned long long)gap->last_lost.epoch,
+                (unsigned long long)gap->last_lost.offset);
+    if (interest->joined > 0 && interest->owner->events.on_gap != NULL)
+        interest->owner->events.on_gap(interest->owner->events_arg, interest->local, gap);
+}
+
+static void deliver(struct cw_interest *interest, struct cw_message *message)
+{
+    CW_STAT(group_messages_total)++;
+    if (interest->joined == 0)
+        return;
+    message->group = cw_bytes_text(interest->name);
+    interest->owner->events.on_message(interest->owner->events_arg, interest->local, message);
+}
+
+/* False: something is missing before this entry, it was not delivered. */
+static bool step(struct cw_interest *interest, struct cw_envelope *entry, bool is_live)
+{
+    struct cw_gap gap;
+    if (!entry->message.is_logged) {
+        deliver(interest, &entry->message);
+        return true;
+    }
+    switch (cw_history_step(&interest->last, entry, is_live, &gap)) {
+    case CW_STEP_READ_HISTORY:
+        return false;
+    case CW_STEP_DROP:
+        CW_STAT(group_duplicates_total)++;
+        return true;
+    case CW_STEP_GAP:
+        tell_gap(interest, &gap);
+        break;
+    case CW_STEP_DELIVER:
+        break;
+    }
+    deliver(interest, &entry->message);
+    return true;
+}
+
+static void buffer_message(struct cw_interest *interest, struct cw_bytes bytes)
+{
+    if (interest->has_overflowed)
+        return;
+    if (interest->buffered_count >= CW_INTEREST_BUFFER_MESSAGES ||
+        interest->buffered_bytes + bytes.size > CW_INTEREST_BUFFER_BYTES) {
+        CW_STAT(group_buffer_overflows_total)++;
+        drop_buffer(interest);
+        interest->has_overflowed = true;
+        return;
+    }
+    struct buffered *buffered = malloc(sizeof(*buffered) + bytes.size);
+    if (buffered == NULL) {
+        interest->has_overflowed = true;
+        return;
+    }
+    memset(&buffered->node, 0, sizeof(buffered->node));
+    buffered->size = bytes.size;
+    memcpy(buffered->bytes, bytes.data, bytes.size);
+    cw_list_push_back(&interest->buffer, &buffered->node);
+    interest->buffered_bytes += bytes.size;
+    interest->buffered_count++;
+}
+
+/* Reading history. */
+
+static void start_reads(struct cw_interests *interests);
+
+static void want_history(struct cw_interest *interest)
+{
+    set_state(interest, CW_INTEREST_SYNCING);
+    if (!interest->is_reading && !cw_list_is_linked(&interest->in_queue))
+        cw_list_push_back(&interest->owner->readers, &interest->in_queue);
+    start_reads(interest->owner);
+}
+
+/* History is read to its end: what waited follows, then it is live; or there is a hole again. */
+static void drain_buffer(struct cw_interest *interest)
+{
+    struct cw_list_node *node;
+    while ((node = cw_list_first(&interest->buffer)) != NULL) {
+        struct buffered *buffered = CW_CONTAINER(node, struct buffered, node);
+        struct cw_envelope entry;
+        if (cw_envelope_decode(cw_bytes_make(buffered->bytes, buffered->size), &entry) != CW_OK)
+            CW_STAT(group_bad_envelopes_total)++;
+        else if (!step(interest, &entry, true)) {
+            want_history(interest);
+            return;
+        }
+        cw_list_remove(node);
+        interest->buffered_bytes -= buffered->size;
+        interest->buffered_count--;
+        free(buffered);
+    }
+    if (interest->has_overflowed) {
+        interest->has_overflowed = false;
+        want_history(interest);
+        return;
+    }
+    set_state(interest, CW_INTEREST_LIVE);
+}
+
+static bool take_entry(struct cw_interest *interest, const struct cw_history_entry *from)
+{
+    struct cw_envelope entry = {0};
+    if (cw_envelope_decode_body(from->body, &entry.message) != CW_OK) {
+        CW_STAT(group_bad_envelopes_total)++;
+        return false;
+    }
+    entry.message.is_logged = true;
+    entry.message.position = from->position;
+    entry.has_predecessor = from->has_predecessor;
+    entry.predecessor = from->predecessor;
+    (void)step(interest, &entry, false); /* from history: always settled */
+    CW_STAT(group_recovered_messages_total)++;
+    return true;
+}
+
+static void on_history(void *arg, int rc, const struct cw_history_page *page)
+{
+    struct cw_interest *interest = arg;
+    struct cw_interests *owner = interest->owner;
+    interest->is_reading = false;
+    owner->reads_under_way--;
+    if (rc != CW_OK) {
+        if (cw_endpoint_is_up(owner->endpoint))
+            cw_endpoint_restart(owner->endpoint, "history could not be read");
+        return; /* link lost: the next one begins again */
+    }
+    for (size_t i = 0; i < page->count; i++)
+        (void)take_entry(interest, &page->entries[i]);
+    if (page->has_more) {
+        want_history(interest);
+        return;
+    }
+    struct cw_gap gap;
+    if (cw_history_settle(&interest->last, page->tip, &gap))
+        tell_gap(interest, &gap);
+    drain_buffer(interest);
+    owner->on_progress(owner->on_progress_arg, interest);
+    start_reads(owner);
+}
+
+static void start_reads(struct cw_interests *interests)
+{
+    struct cw_list_node *node;
+    while (interests->reads_under_way < READS_MAX &&
+           (node = cw_list_pop_front(&interests->readers)) != NULL) {
+        struct cw_interest *interest = CW_CONTAINER(node, struct cw_interest, in_queue);
+        if (cw_functions_read(interests->endpoint, interest->key, interest->last, on_history,
+                              interest) != CW_OK)
+            continue; /* no link: subscribed and read again when it is back */
+        interest->is_reading = true;
+        interests->reads_under_way++;
+        CW_STAT(group_recoveries_total)++;
+    }
+}
+
+/* From the endpoint. */
+
+void cw_interests_on_subscribed(struct cw_interests *interests, struct cw_bytes topic)
+{
+    struct cw_interest *interest =
+        cw_interest_find(interests, cw_key_group(topic, interests->prefix));
+    if (interest == NULL || interest->state != CW_INTEREST_SUBSCRIBING)
+        return;
+    set_state(interest, CW_INTEREST_SYNCING);
+    if (interest->has_position)
+        want_history(interest);
+    interests->on_progress(interests->on_progress_arg, interest);
+}
+
+void cw_interests_on_message(struct cw_interests *interests, struct cw_bytes topic,
+                             struct cw_bytes bytes)
+{
+    struct cw_interest *interest =
+        cw_interest_find(interests, cw_key_group(topic, interests->prefix));
+    if (interest == NULL || interest->state == CW_INTEREST_SUBSCRIBING)
+        return;
+    if (interest->state == CW_INTEREST_SYNCING) {
+        buffer_message(interest, bytes);
+        return;
+    }
+    struct cw_envelope entry;
+    if (cw_envelope_decode(bytes, &entry) != CW_OK) {
+        CW_STAT(group_bad_envelopes_total)++;
+        return;
+    }
+    if (!step(interest, &entry, true)) {
+        buffer_message(interest, bytes);
+        want_history(interest);
+        return;
+    }
+    if (!cw_list_is_empty(&interest->waiting))
+        interests->on_progress(interests->on_progress_arg, interest);
+}
+
+static void subscribe(struct cw_interest *interest)
+{
+    (void)cw_endpoint_subscribe(interest->owner->endpoint,
+                                interest->key); /* else at the next on_up */
+}
+
+void cw_interests_on_up(struct cw_interests *interests)
+{
+    for (struct cw_map_node *n = cw_map_next(&interests->groups, NULL); n != NULL;
+         n = cw_map_next(&interests->groups, n))
+        subscribe(CW_CONTAINER(n, struct cw_interest, in_groups));
+}
+
+void cw_interests_on_down(struct cw_interests *interests)
+{
+    struct cw_map_node *n = cw_map_next(&interests->groups, NULL);
+    while (n != NULL) {
+        struct cw_interest *interest = CW_CONTAINER(n, struct cw_interest, in_groups);
+        n = cw_map_next(&interests->groups, n);
+        drop_buffer(interest);
+        interest->has_overflowed = false;
+        cw_list_remove(&interest->in_queue);
+        set_state(interest, CW_INTEREST_SUBSCRIBING);
+        if (interest->refs == 0)
+            destroy_interest(interest);
+    }
+}
+
+/* Acquire and release. */
+
+static struct cw_bytes key_of_interest(const struct cw_map_node *node)
+{
+    const struct cw_interest *interest = CW_CONST_CONTAINER(node, struct cw_interest, in_groups);
+    return cw_bytes_text(interest->name);
+}
+
+struct cw_interest *cw_interest_find(const struct cw_interests *interests, struct cw_bytes group)
+{
+    struct cw_map_node *node = cw_map_find(&interests->groups, group);
+    return node == NULL ? NULL : CW_CONTAINER(node, struct cw_interest, in_groups);
+}
+
+static struct cw_interest *create_interest(struct cw_interests *interests, struct cw_bytes group)
+{
+    char key[CW_KEY_MAX];
+    struct cw_interest *interest = calloc(1, sizeof(*interest) + group.size + 1);
+    if (interest == NULL)
+        return NULL;
+    memcpy(interest->name, group.data, group.size);
+    (void)cw_key_write(key, interests->prefix, 'g', group);
+    interest->key = strdup(key);
+    interest->owner = interests;
+    cw_list_init(&interest->waiting);
+    cw_list_init(&interest->joining);
+    cw_list_init(&interest->leaving);
+    cw_list_init(&interest->buffer);
+    if (interest->key == NULL || cw_map_add(&interests->groups, &interest->in_groups) != CW_OK) {
+        free(interest->key);
+        free(interest);
+        return NULL;
+    }
+    CW_STAT(node_groups) = (int64_t)interests->groups.count;
+    return interest;
+}
+
+int cw_interest_acquire(struct cw_interests *interests, struct cw_bytes group,
+                        struct cw_interest **ret_interest)
+{
+    struct cw_interest *interest = cw_interest_find(interests, group);
+    if (interest == NULL) {
+        interest = create_interest(interests, group);
+        if (interest == NULL)
+            return CW_ERR_NOMEM;
+        subscribe(interest);
+    }
+    cw_list_remove(&interest->in_lingering);
+    interest->refs++;
+    *ret_interest = interest;
+    return CW_OK;
+}
+
+static void set_linger_timer(struct cw_interests *interests)
+{
+    static const struct timeval tick = {0, LINGER_TICK_MS * 1000};
+    if (!evtimer_pending(interests->linger_timer, NULL))
+        (void)evtimer_add(interests->linger_timer, &tick);
+}
+
+void cw_interest_release(struct cw_interest *interest)
+{
+    struct cw_interests *interests = interest->owner;
+    if (--interest->refs > 0)
+        return;
+    interest->linger_until_ms = cw_clock_ms() + CW_INTEREST_LINGER_MS;
+    cw_list_push_back(&interests->lingering, &interest->in_lingering);
+    set_linger_timer(interests);
+}
+
+static void on_linger_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct cw_interests *interests = arg;
+    struct cw_list_node *node;
+    int64_t now = cw_clock_ms();
+    (void)fd;
+    (void)what;
+    while ((node = cw_list_first(&interests->lingering)) != NULL) {
+        struct cw_interest *interest = CW_CONTAINER(node, struct cw_interest, in_lingering);
+        bool waits_for_ack =
+            interest->state == CW_INTEREST_SUBSCRIBING && cw_endpoint_is_up(interests->endpoint);
+        if (interest->linger_until_ms > now || waits_for_ack || interest->is_reading)
+            break;
+        cw_endpoint_unsubscribe(interests->endpoint, interest->key);
+        destroy_interest(interest);
+    }
+    if (!cw_list_is_empty(&interests->lingering))
+        set_linger_timer(interests);
+}
+
+/* Positions. */
+
+void cw_interest_learn_tip(struct cw_interest *interest, struct cw_position tip)
+{
+    struct cw_interests *owner = interest->owner;
+    bool is_first = !interest->has_position && interest->state == CW_INTEREST_SYNCING;
+    if (is_first) {
+        interest->has_position = true;
+        interest->last = tip;
+        set_state(interest, CW_INTEREST_LIVE);
+    }
+    owner->on_progress(owner->on_progress_arg, interest);
+    if (is_first) { /* after those who joined at `tip` began to get messages */
+        drain_buffer(interest);
+        owner->on_progress(owner->on_progress_arg, interest);
+    }
+}
+
+bool cw_interest_has_reached(const struct cw_interest *interest, struct cw_position target)
+{
+    return interest->state == CW_INTEREST_LIVE && interest->has_position &&
+           cw_position_compare(interest->last, target) >= 0;
+}
+
+struct cw_history_limits cw_interest_limits(const struct cw_interests *interests,
+                                            struct cw_bytes group)
+{
+    if (interests->events.history != NULL)
+        return interests->events.history(interests->events_arg, group);
+    struct cw_history_limits limits = {100, 300000, 8 << 20, 100000};
+    return limits;
+}
+
+int cw_interests_init(struct cw_interests *interests, struct event_base *base,
+                      struct cw_endpoint *endpoint, const char *prefix)
+{
+    memset(interests, 0, sizeof(*interests));
+    interests->base = base;
+    interests->endpoint = endpoint;
+    interests->prefix = prefix;
+    cw_map_init(&interests->groups, key_of_interest);
+    cw_list_init(&interests->lingering);
+    cw_list_init(&interests->readers);
+    interests->linger_timer = evtimer_new(base, on_linger_timer, interests);
+    return interests->linger_timer == NULL ? CW_ERR_NOMEM : CW_OK;
+}
+
+void cw_interests_finish(struct cw_interests *interests)
+{
+    struct cw_map_node *n = cw_map_next(&interests->groups, NULL);
+    while (n != NULL) {
+        struct cw_interest *interest = CW_CONTAINER(n, struct cw_interest, in_groups);
+        n = cw_map_next(&interests->groups, n);
+        destroy_interest(interest);
+    }
+    cw_map_finish(&interests->groups);
+    if (interests->linger_timer != NULL)
+        event_free(interests->linger_timer);
+}
