@@ -1,5 +1,8 @@
 # CwEmbed.cmake - files that become part of the program.
 
+# What has to be made before sources can be read by other tools (scripts/lint).
+add_custom_target(cw_generated)
+
 # cw_embed_files(<target> <symbol> <file>...)
 #
 # Gives <target> the header <symbol>.h with `extern const char <symbol>[]` (with a NUL behind it) and
@@ -18,6 +21,8 @@ function(cw_embed_files target symbol)
         DEPENDS ${inputs} ${script}
         COMMENT "Embedding ${ARGN}"
         VERBATIM)
+    add_custom_target(${symbol}_files DEPENDS ${output}/${symbol}.c ${output}/${symbol}.h)
+    add_dependencies(cw_generated ${symbol}_files)
     target_sources(${target} PRIVATE ${output}/${symbol}.c ${output}/${symbol}.h)
     target_include_directories(${target} PRIVATE ${output})
 endfunction()
