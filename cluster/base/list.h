@@ -14,7 +14,7 @@
 
 #define CW_CONTAINER(pointer, type, member)                                                        \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
-#define CW_CONST_CONTAINER(pointer, type, member) \
+#define CW_CONST_CONTAINER(pointer, type, member)                                                  \
     ((const type *)(const void *)((const char *)(pointer)-offsetof(type, member)))
 
 struct cw_list_node {
