@@ -65,3 +65,23 @@ function(cw_add_header_tests target)
         set_tests_properties(unit.header_${stem}_c++17 PROPERTIES LABELS unit TIMEOUT 60)
     endforeach()
 endfunction()
+
+# cw_add_fuzzer(<name> [LIBS <target>...])
+#
+# A libFuzzer program fuzz_<name> from fuzz_<name>.c. As a test (label fuzz) it runs CW_FUZZ_SECONDS on
+# the inputs of corpus/<name>; what it finds new stays in the build folder. An input that broke
+# something is added to the corpus by hand.
+set(CW_FUZZ_SECONDS 60 CACHE STRING "How long a fuzzer runs as a test")
+function(cw_add_fuzzer name)
+    cmake_parse_arguments(arg "" "" "LIBS" ${ARGN})
+    add_executable(fuzz_${name} fuzz_${name}.c)
+    target_link_libraries(fuzz_${name} PRIVATE ${arg_LIBS} cw_build_options)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    set(found ${CMAKE_CURRENT_BINARY_DIR}/found/${name})
+    file(MAKE_DIRECTORY ${found})
+    add_test(NAME fuzz.${name} COMMAND fuzz_${name} -max_total_time=${CW_FUZZ_SECONDS} -timeout=10
+        -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix=${found}/
+        ${found} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
+    math(EXPR timeout "${CW_FUZZ_SECONDS} + 60")
+    set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT ${timeout})
+endfunction()
