@@ -22,6 +22,7 @@ static void read_command(const struct cw_command *command)
                             read_all(command->cursor) + read_all(command->payload);
     for (size_t i = 0; i < command->group_since_count; i++)
         sum += read_all(command->group_since[i].group);
+    (void)sum;
     if (command->op >= CW_OP_COUNT || command->id.size > CW_ID_TEXT_MAX)
         abort();
 }
