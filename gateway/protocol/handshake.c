@@ -8,6 +8,7 @@
 
 #include "names.h"
 #include "protocol/encoder.h"
+#include "protocol/hex.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,15 +63,6 @@ static int fail(struct cw_handshake_error *error, const char *format, ...)
     return CW_ERR_INVALID;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Writes at most text.size bytes to `space`. False: a percent sign without two digits, or a NUL. */
 static bool percent_decode(struct cw_bytes text, char *space, size_t *ret_size)
 {
@@ -78,8 +70,8 @@ static bool percent_decode(struct cw_bytes text, char *space, size_t *ret_size)
     for (size_t i = 0; i < text.size; i++) {
         char c = text.data[i];
         if (c == '%') {
-            int high = i + 2 < text.size ? hex_digit(text.data[i + 1]) : -1;
-            int low = i + 2 < text.size ? hex_digit(text.data[i + 2]) : -1;
+            int high = i + 2 < text.size ? cw_hex_digit(text.data[i + 1]) : -1;
+            int low = i + 2 < text.size ? cw_hex_digit(text.data[i + 2]) : -1;
             if (high < 0 || low < 0)
                 return false;
             c = (char)(unsigned char)(high * 16 + low);

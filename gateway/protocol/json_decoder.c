@@ -6,6 +6,7 @@
 #include "protocol/json_decoder.h"
 
 #include "protocol/base64.h"
+#include "protocol/hex.h"
 
 #include <yyjson.h>
 
@@ -169,9 +170,8 @@ static int escaped_unit(const char *at, const char *end)
         return -1;
     int unit = 0;
     for (int i = 2; i < 6; i++) {
-        char c = at[i];
-        int digit = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-        if (digit < 0 || digit > 15)
+        int digit = cw_hex_digit(at[i]);
+        if (digit < 0)
             return -1;
         unit = unit * 16 + digit;
     }
