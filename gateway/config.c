@@ -33,8 +33,8 @@
 #define OFFSET_ENUM(name)            offsetof(struct cw_config, name)
 
 #define ROW(name, type, default_text, min, max, help, is_reloadable, is_per_group)                 \
-    {#name, CW_SETTING_##type,   default_text,  min,         max,                                  \
-     help,  OFFSET_##type(name), is_reloadable, is_per_group},
+    {#name,         default_text, min, max, help, OFFSET_##type(name), CW_SETTING_##type,          \
+     is_reloadable, is_per_group},
 #define SETTING(name, type, default_text, min, max, help)                                          \
     ROW(name, type, default_text, min, max, help, false, false)
 #define RELOADABLE(name, type, default_text, min, max, help)                                       \

@@ -37,16 +37,17 @@
 #define CW_CONFIG_FIELD_SECONDS(name)         int64_t name##_s
 #define CW_CONFIG_FIELD_ENUM(name)            int64_t name
 
-enum {
-    CW_SETTING_COUNT = 0
-#define SETTING(name, type, default_text, min, max, help)    +1
-#define RELOADABLE(name, type, default_text, min, max, help) +1
-#define PER_GROUP(name, type, default_text, min, max, help)  +1
+/* A byte for each row: its size is their number. */
+struct cw_setting_bytes {
+#define SETTING(name, type, default_text, min, max, help)    char name;
+#define RELOADABLE(name, type, default_text, min, max, help) char name;
+#define PER_GROUP(name, type, default_text, min, max, help)  char name;
 #include "settings.def"
 #undef SETTING
 #undef RELOADABLE
 #undef PER_GROUP
 };
+#define CW_SETTING_COUNT ((int)sizeof(struct cw_setting_bytes))
 
 /** The rows of settings.def, in its order. */
 extern const struct cw_setting cw_settings[CW_SETTING_COUNT];

@@ -29,12 +29,12 @@ enum cw_setting_type {
 /** A row of settings.def. */
 struct cw_setting {
     const char *field; /* with '_' */
-    enum cw_setting_type type;
     const char *default_text;
     const char *min;
     const char *max;
     const char *help;
     size_t offset; /* of its value in struct cw_config */
+    enum cw_setting_type type;
     bool is_reloadable;
     bool is_per_group;
 };

@@ -178,11 +178,12 @@ static int read_groups(struct reading *reading, struct cw_bytes value)
     if (value.size == 0)
         return CW_OK;
     while (next_part(&value, ',', &name)) {
-        if (!cw_group_name_is_valid(name))
+        if (!cw_group_name_is_valid(name)) {
             return fail(reading->error,
                         "groups must be names of groups: 1 to %d bytes of "
                         "A-Z a-z 0-9 _ . : @ = / -, separated by commas",
                         CW_GROUP_NAME_MAX);
+        }
         if (has_group(handshake, name))
             continue;
         if (handshake->group_count >= reading->max_groups ||
