@@ -38,6 +38,7 @@ struct cw_cluster {
     struct cw_cluster_events events;
     void *events_arg;
     char *data_dir;
+    char redis[200]; /* the address in words */
     char prefix[CW_PREFIX_MAX + 1];
     char node_id[CW_NODE_ID_MAX];
 };
@@ -224,6 +225,7 @@ int cw_cluster_start(struct cw_cluster *cluster, char *error, size_t error_size)
         if (cluster->address.unix_path == NULL)
             return CW_ERR_NOMEM;
     }
+    cw_redis_address_describe(&cluster->address, cluster->redis, sizeof(cluster->redis));
     cw_endpoint_start(cluster->endpoint);
     return CW_OK;
 }
@@ -256,6 +258,11 @@ void cw_cluster_destroy(struct cw_cluster *cluster)
 const char *cw_cluster_node_id(const struct cw_cluster *cluster)
 {
     return cluster->node_id;
+}
+
+const char *cw_cluster_redis(const struct cw_cluster *cluster)
+{
+    return cluster->redis;
 }
 
 bool cw_cluster_is_up(const struct cw_cluster *cluster)
@@ -307,6 +314,17 @@ int cw_cluster_leave(struct cw_cluster_channel *channel, struct cw_bytes group, 
     if (!cw_cluster_is_up(cluster))
         return CW_ERR_UNAVAILABLE;
     cw_membership_leave(&cluster->memberships, membership, fn, arg);
+    return CW_OK;
+}
+
+int cw_cluster_position(const struct cw_cluster_channel *channel, struct cw_bytes group,
+                        bool *ret_is_logged, struct cw_position *ret_position)
+{
+    const struct cw_membership *membership = cw_membership_find(channel, group);
+    if (membership == NULL || membership->state != CW_MEMBERSHIP_JOINED)
+        return CW_ERR_NOT_FOUND;
+    *ret_is_logged = cw_interest_limits(&channel->cluster->interests, group).size > 0;
+    *ret_position = membership->interest->last;
     return CW_OK;
 }
 

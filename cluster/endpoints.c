@@ -255,7 +255,8 @@ static void on_version(struct cw_redis_request *request, int rc, const redisRepl
         become_up(endpoint);
         return;
     }
-    if (rc != CW_OK && rc != CW_ERR_UNSUPPORTED) { /* LOADING, no permission, ... */
+    if (rc != CW_OK &&
+        strcmp(reply->str, CW_REDIS_NO_FUNCTION) != 0) { /* LOADING, no permission, ... */
         cw_endpoint_restart(endpoint, reply->str);
         return;
     }
@@ -313,6 +314,13 @@ static void on_link_push(void *arg, const redisReply *push)
         take_node_message(endpoint, reply_bytes(push->element[2]));
 }
 
+static void on_function_missing(void *arg)
+{
+    struct cw_endpoint *endpoint = arg;
+    if (endpoint->state == ENDPOINT_UP)
+        cw_endpoint_restart(endpoint, "the function library is gone");
+}
+
 static void on_retry_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct cw_endpoint *endpoint = arg;
@@ -336,7 +344,7 @@ int cw_endpoint_create(struct event_base *base, const struct cw_redis_address *a
                        struct cw_endpoint **ret_endpoint)
 {
     static const struct cw_redis_link_events link_events = {on_link_ready, on_link_lost,
-                                                            on_link_push};
+                                                            on_link_push, on_function_missing};
     struct cw_endpoint *endpoint = calloc(1, sizeof(*endpoint));
     if (endpoint == NULL)
         return CW_ERR_NOMEM;

@@ -98,8 +98,6 @@ static int error_of(const char *text)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (strncmp(text, rows[i].word, strlen(rows[i].word)) == 0)
             return rows[i].rc;
-    if (strstr(text, "unction not found") != NULL)
-        return CW_ERR_UNSUPPORTED;
     return CW_ERR_INTERNAL;
 }
 
@@ -121,7 +119,10 @@ static void on_hiredis_reply(redisAsyncContext *context, void *reply_pointer, vo
     if (reply->type == REDIS_REPLY_ERROR) {
         CW_STAT(redis_errors_total)++;
         rc = error_of(reply->str);
-        if (rc == CW_ERR_INTERNAL || rc == CW_ERR_UNAVAILABLE)
+        if (strcmp(reply->str, CW_REDIS_NO_FUNCTION) == 0) {
+            rc = CW_ERR_UNAVAILABLE; /* nothing was run */
+            link->events.on_function_missing(link->arg);
+        } else if (rc == CW_ERR_INTERNAL || rc == CW_ERR_UNAVAILABLE)
             cw_log_warn(link_log(link), "error reply: %s", reply->str);
     }
     request->on_reply(request, rc, reply);

@@ -36,7 +36,12 @@ struct cw_redis_link_events {
     void (*on_lost)(void *arg, const char *why, bool is_fatal);
     /** A RESP3 push (message, smessage, ssubscribe, ...); valid during the call. */
     void (*on_push)(void *arg, const struct redisReply *push);
+    /** A call was answered with CW_REDIS_NO_FUNCTION: the library is gone. */
+    void (*on_function_missing)(void *arg);
 };
+
+/** Redis' answer to FCALL of what is not loaded. */
+#define CW_REDIS_NO_FUNCTION "ERR Function not found"
 
 /**
  * A call under way; the caller embeds it and keeps it until `on_reply`, which comes exactly once

@@ -1,18 +1,18 @@
 /*
  * channel.h - one client's connection as the gateway sees it: the seed's Channel.
  *
- *   OPENING --welcome, attach, joins of `groups` done--> OPEN --close() or lost--> CLOSING --closed--> freed
+ *   OPENING --welcome, attach, joins of `groups` done--> OPEN --close() or lost--> CLOSING
+ * --closed--> freed
  *       `----------------------- close() or lost ----------------------^
  *
  * While OPENING, what the client sends waits (reading is paused). A channel is freed only by
- * cw_channel_closed(), called by the WebSocket side when its socket is gone: never from inside a handler.
+ * cw_channel_closed(), called by the WebSocket side when its socket is gone: never from inside a
+ * handler.
  */
 #ifndef CW_CHANNEL_CHANNEL_H
 #define CW_CHANNEL_CHANNEL_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
+#include <chanway/channel.h>
 #include <chanway/cluster.h>
 #include <chanway/message.h>
 
@@ -24,6 +24,9 @@
 #include "names.h"
 #include "protocol/kind.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct cw_handshake;
 
 enum cw_channel_state { CW_CHANNEL_OPENING, CW_CHANNEL_OPEN, CW_CHANNEL_CLOSING };
@@ -32,18 +35,22 @@ struct cw_channel {
     struct cw_map_node in_channels; /* in cw_node.channels */
     struct cw_list_node dirty;      /* in cw_node.dirty */
     struct cw_node *node;
-    void *connection; /* the transport's own */
+    void *connection;                  /* the transport's own */
     struct cw_cluster_channel *mirror; /* NULL until opened */
     struct cw_outbox outbox;
-    struct cw_list members; /* struct cw_member.in_channel */
-    struct cw_list ops;     /* struct cw_op.in_channel, in the order they came */
-    int64_t created_ms;     /* wall clock */
-    int64_t expires_at_ms;  /* monotonic; 0: never */
-    int64_t last_seen_ms;   /* monotonic: last byte from the client */
-    char *address;          /* owned: "10.0.0.7:51514" */
-    char *publish_group;    /* owned; raw only: where every frame goes; NULL: to the application */
-    uint32_t index;         /* in cw_node.all */
+    struct cw_list members;          /* struct cw_member.in_channel */
+    struct cw_list ops;              /* struct cw_op.in_channel, in the order they came */
+    struct cw_bytes *opening_groups; /* OPENING: names of the URL's groups; one owned block */
+    uint32_t opening_count;          /* of them */
+    uint32_t opening_left;           /* joins of them that were not answered yet */
+    int64_t created_ms;              /* wall clock */
+    int64_t expires_at_ms;           /* monotonic; 0: never */
+    int64_t last_seen_ms;            /* monotonic: last byte from the client */
+    char *address;                   /* owned: "10.0.0.7:51514" */
+    char *publish_group; /* owned; raw only: where every frame goes; NULL: to the application */
+    uint32_t index;      /* in cw_node.all */
     uint32_t op_count;
+    uint32_t waiting_count; /* ops that are WAITING */
     uint32_t member_count;
     int32_t expires_s; /* 0: none */
     uint8_t kind;      /* enum cw_kind */
@@ -55,8 +62,8 @@ struct cw_channel {
 };
 
 /**
- * Creates a channel for an accepted handshake (its uuid is needed for the 101 answer); takes from `handshake` what
- * it needs, copies `address`. CW_ERR_NOMEM. Counted in the node from here on.
+ * Creates a channel for an accepted handshake (its uuid is needed for the 101 answer); takes from
+ * `handshake` what it needs, copies `address`. CW_ERR_NOMEM. Counted in the node from here on.
  */
 CW_MUST_CHECK int cw_channel_create(struct cw_node *node, const struct cw_handshake *handshake,
                                     const char *address, void *connection,
@@ -65,17 +72,19 @@ CW_MUST_CHECK int cw_channel_create(struct cw_node *node, const struct cw_handsh
 /** The 101 is out: sends `welcome` and attaches to the registry. CW_ERR_NOMEM: close it. */
 CW_MUST_CHECK int cw_channel_open(struct cw_channel *channel);
 
-/** Queues a frame for the client (takes its own reference); closes with 4005 when the queue is full. NULL: ignored. */
+/** Queues a frame for the client (takes its own reference); closes with 4005 when the queue is
+ * full. NULL: ignored. */
 void cw_channel_send_frame(struct cw_channel *channel, struct cw_buf *frame);
 
 /** The same for a frame made just now: consumes the caller's reference. NULL is ignored. */
 void cw_channel_send_new_frame(struct cw_channel *channel, struct cw_buf *frame);
 
-/** Sends `bye` where PROTOCOL says so and closes; the first close wins. `retry_ms` < 0: null. Safe anywhere. */
-void cw_channel_close(struct cw_channel *channel, int code, const char *reason, int64_t retry_ms);
-
-/** The socket is gone (`code` as seen on the wire, 1006: none): leaves everything and frees the channel. */
+/** The socket is gone (`code` as seen on the wire, 1006: none): leaves everything and frees the
+ * channel. */
 void cw_channel_closed(struct cw_channel *channel, int code, const char *reason);
+
+/** OPENING is over: what the client sent meanwhile is handled, and it is read again. */
+void cw_channel_become_open(struct cw_channel *channel);
 
 struct cw_log_object cw_channel_log(const struct cw_channel *channel);
 

@@ -1,12 +1,9 @@
 /*
- * members.h - (8) a group's local channels, and the fan-out to them: one frame per kind, n references.
+ * members.h - (8) a group's local channels, and the fan-out to them: one frame per kind, n
+ * references.
  */
 #ifndef CW_CHANNEL_MEMBERS_H
 #define CW_CHANNEL_MEMBERS_H
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include <chanway/cluster.h>
 #include <chanway/message.h>
@@ -17,8 +14,13 @@
 #include "names.h"
 #include "protocol/kind.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 struct cw_channel;
 struct cw_group;
+struct cw_op;
 
 enum cw_member_state { CW_MEMBER_JOINING, CW_MEMBER_JOINED, CW_MEMBER_LEAVING };
 
@@ -27,8 +29,9 @@ struct cw_member {
     struct cw_list_node in_channel; /* in cw_channel.members */
     struct cw_channel *channel;
     struct cw_group *group;
-    uint32_t index; /* in the group's array of its kind, while JOINED */
-    uint8_t state;  /* enum cw_member_state */
+    uint32_t index;   /* in the group's array of its kind, while JOINED */
+    struct cw_op *op; /* JOINING, LEAVING: who asked; NULL: the URL's groups */
+    uint8_t state;    /* enum cw_member_state */
     bool wants_presence;
 };
 
@@ -39,7 +42,6 @@ struct cw_group {
     uint32_t count[CW_KIND_COUNT];
     uint32_t capacity[CW_KIND_COUNT];
     uint32_t refs; /* members in any state */
-    bool is_fanning_out; /* a member that leaves meanwhile leaves a hole */
     char name[];
 };
 
@@ -57,7 +59,8 @@ void cw_member_destroy(struct cw_member *member);
 
 /** Puts `message` into the outbox of every joined member (but its sender, if it says so). */
 void cw_group_deliver(struct cw_group *group, const struct cw_message *message);
-/** Tells every joined member of a gap (raw: counted, or closed with 1013 where the setting says so). */
+/** Tells every joined member of a gap (raw: counted, or closed with 1013 where the setting says
+ * so). */
 void cw_group_tell_gap(struct cw_group *group, const struct cw_gap *gap);
 
 #endif

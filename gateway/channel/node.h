@@ -4,17 +4,19 @@
 #ifndef CW_CHANNEL_NODE_H
 #define CW_CHANNEL_NODE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include <chanway/cluster.h>
 
 #include "base/list.h"
 #include "base/map.h"
+#include "channel/events.h"
 #include "protocol/command.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 struct cw_channel;
+struct cw_op;
 
 /** The settings that channels and handlers obey, in plain units. */
 struct cw_limits {
@@ -37,7 +39,8 @@ struct cw_transport {
     void (*request_flush)(struct cw_channel *channel);
     /** Write now what the socket takes; for a queue that would pass its bound. */
     void (*flush_now)(struct cw_channel *channel);
-    /** Send what is queued if the socket takes it, then a close frame with `code`; channel_closed follows later. */
+    /** Send what is queued if the socket takes it, then a close frame with `code`; channel_closed
+     * follows later. */
     void (*close)(struct cw_channel *channel, int code, const char *reason);
     /** Stop or go on reading from the client. */
     void (*pause_reading)(struct cw_channel *channel, bool is_paused);
@@ -50,12 +53,19 @@ struct cw_node {
     struct cw_limits limits;
     const struct cw_transport *transport;
     struct cw_command_parser *parser;
-    struct cw_map channels; /* by uuid */
+    struct cw_map channels;  /* by uuid */
     struct cw_channel **all; /* the same, as an array for slices; order is of no meaning */
     size_t count, capacity;
-    struct cw_map groups;   /* struct cw_group by name */
-    struct cw_list dirty;   /* channels with frames to write, struct cw_channel.dirty */
-    struct cw_list deadlines; /* ops waiting for an answer, oldest first, struct cw_op.in_deadlines */
+    struct cw_map groups; /* struct cw_group by name */
+    struct cw_list dirty; /* channels with frames to write, struct cw_channel.dirty */
+    struct cw_list
+        deadlines; /* ops waiting for an answer, oldest first, struct cw_op.in_deadlines */
+    struct cw_events events; /* the application's handlers */
+    /** Runs an op that waited behind a join or leave (handlers/dispatch.c); set by the gateway. */
+    void (*run_waiting_op)(struct cw_op *op);
+    /** Joins the groups of an OPENING channel's URL, then makes it OPEN (handlers/join.c); set
+     * likewise. */
+    void (*join_opening_groups)(struct cw_channel *channel);
     int64_t now_ms; /* monotonic, taken once per turn by whoever starts the turn's work */
     bool is_draining;
 };

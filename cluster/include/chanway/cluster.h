@@ -89,8 +89,9 @@ CW_API CW_MUST_CHECK int cw_cluster_start(struct cw_cluster *cluster, char *erro
 typedef void (*cw_done_fn)(void *arg, int rc);
 
 /**
- * Writes what is still to be written (detach the channels before), gives up the node's lease, then calls
- * `fn`: destroy it then. Any error at once: there is no link to do it with, `fn` is not called.
+ * Writes what is still to be written (detach the channels before), gives up the node's lease, then
+ * calls `fn`: destroy it then. Any error at once: there is no link to do it with, `fn` is not
+ * called.
  */
 CW_API CW_MUST_CHECK int cw_cluster_stop(struct cw_cluster *cluster, cw_done_fn fn, void *arg);
 
@@ -99,6 +100,9 @@ CW_API void cw_cluster_destroy(struct cw_cluster *cluster);
 
 /** `<name>.<random>`, new at every start. */
 CW_API const char *cw_cluster_node_id(const struct cw_cluster *cluster);
+
+/** Where Redis is, "unix:/run/redis.sock" or "host:port/db", without credentials. */
+CW_API const char *cw_cluster_redis(const struct cw_cluster *cluster);
 
 /** True while ops can be handed to Redis. */
 CW_API bool cw_cluster_is_up(const struct cw_cluster *cluster);
@@ -135,11 +139,20 @@ CW_API CW_MUST_CHECK int cw_cluster_join(struct cw_cluster_channel *channel, str
                                          void *local, cw_joined_fn fn, void *arg);
 
 /**
- * Leaves: no message of it comes from this call on. A NULL `fn` is fine. CW_ERR_NOT_FOUND: it is not in the
- * group; CW_ERR_BUSY: a join or leave is under way; CW_ERR_UNAVAILABLE; then `fn` is not called.
+ * Leaves: no message of it comes from this call on. A NULL `fn` is fine. CW_ERR_NOT_FOUND: it is
+ * not in the group; CW_ERR_BUSY: a join or leave is under way; CW_ERR_UNAVAILABLE; then `fn` is not
+ * called.
  */
 CW_API CW_MUST_CHECK int cw_cluster_leave(struct cw_cluster_channel *channel, struct cw_bytes group,
                                           cw_done_fn fn, void *arg);
+
+/**
+ * How far a joined channel has come: all up to `ret_position` reached it, nothing after.
+ * `*ret_is_logged` false: the group keeps no history. CW_ERR_NOT_FOUND: it is not in the group.
+ */
+CW_API CW_MUST_CHECK int cw_cluster_position(const struct cw_cluster_channel *channel,
+                                             struct cw_bytes group, bool *ret_is_logged,
+                                             struct cw_position *ret_position);
 
 /** `is_duplicate`: the key was used before; `position` (if is_logged) is the first one's. */
 struct cw_published {

@@ -1,0 +1,161 @@
+/*
+ * members.c - (8) local members by kind; a message is encoded once per kind that is there.
+ *
+ * Nothing leaves an array while a message is put into outboxes: a full outbox only marks its
+ * channel as closing, and the channel leaves its groups when its socket is gone.
+ */
+#include "channel/members.h"
+
+#include "base/stats.h"
+#include "channel/channel.h"
+#include "protocol/event.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct cw_member *cw_member_find(const struct cw_channel *channel, struct cw_bytes name)
+{
+    for (struct cw_list_node *n = cw_list_first(&channel->members); n != NULL;
+         n = cw_list_next(&channel->members, n)) {
+        struct cw_member *member = CW_CONTAINER(n, struct cw_member, in_channel);
+        if (cw_bytes_is(name, member->group->name))
+            return member;
+    }
+    return NULL;
+}
+
+static struct cw_group *acquire_group(struct cw_node *node, struct cw_bytes name)
+{
+    struct cw_map_node *found = cw_map_find(&node->groups, name);
+    if (found != NULL)
+        return CW_CONTAINER(found, struct cw_group, in_groups);
+    struct cw_group *group = calloc(1, sizeof(*group) + name.size + 1);
+    if (group == NULL)
+        return NULL;
+    group->node = node;
+    memcpy(group->name, name.data, name.size);
+    if (cw_map_add(&node->groups, &group->in_groups) != CW_OK) {
+        free(group);
+        return NULL;
+    }
+    return group;
+}
+
+static void release_group(struct cw_group *group)
+{
+    if (group->refs > 0)
+        return;
+    cw_map_remove(&group->node->groups, &group->in_groups);
+    for (int kind = 0; kind < CW_KIND_COUNT; kind++)
+        free(group->members[kind]);
+    free(group);
+}
+
+int cw_member_create(struct cw_channel *channel, struct cw_bytes name,
+                     struct cw_member **ret_member)
+{
+    struct cw_group *group = acquire_group(channel->node, name);
+    if (group == NULL)
+        return CW_ERR_NOMEM;
+    struct cw_member *member = calloc(1, sizeof(*member));
+    if (member == NULL) {
+        release_group(group);
+        return CW_ERR_NOMEM;
+    }
+    group->refs++;
+    member->group = group;
+    member->channel = channel;
+    member->state = CW_MEMBER_JOINING;
+    cw_list_push_back(&channel->members, &member->in_channel);
+    channel->member_count++;
+    *ret_member = member;
+    return CW_OK;
+}
+
+int cw_member_activate(struct cw_member *member)
+{
+    struct cw_group *group = member->group;
+    uint8_t kind = member->channel->kind;
+    if (group->count[kind] == group->capacity[kind]) {
+        uint32_t capacity = group->capacity[kind] == 0 ? 2 : group->capacity[kind] * 2;
+        struct cw_member **grown =
+            realloc(group->members[kind], capacity * sizeof(struct cw_member *));
+        if (grown == NULL)
+            return CW_ERR_NOMEM;
+        group->members[kind] = grown;
+        group->capacity[kind] = capacity;
+    }
+    member->index = group->count[kind];
+    group->members[kind][group->count[kind]++] = member;
+    member->state = CW_MEMBER_JOINED;
+    return CW_OK;
+}
+
+void cw_member_deactivate(struct cw_member *member)
+{
+    struct cw_group *group = member->group;
+    uint8_t kind = member->channel->kind;
+    if (member->state == CW_MEMBER_JOINED) {
+        struct cw_member *last = group->members[kind][--group->count[kind]];
+        group->members[kind][member->index] = last;
+        last->index = member->index;
+    }
+    member->state = CW_MEMBER_LEAVING;
+}
+
+void cw_member_destroy(struct cw_member *member)
+{
+    if (member == NULL)
+        return;
+    cw_member_deactivate(member);
+    cw_list_remove(&member->in_channel);
+    member->channel->member_count--;
+    member->group->refs--;
+    release_group(member->group);
+    free(member);
+}
+
+static bool is_sender(const struct cw_member *member, const struct cw_message *message)
+{
+    return message->skips_sender && cw_bytes_is(message->from, member->channel->uuid);
+}
+
+void cw_group_deliver(struct cw_group *group, const struct cw_message *message)
+{
+    for (int kind = 0; kind < CW_KIND_COUNT; kind++) {
+        uint32_t count = group->count[kind];
+        if (count == 0)
+            continue;
+        struct cw_buf *frame = cw_event_message((enum cw_kind)kind, message);
+        if (frame ==
+            NULL) { /* no memory: these members' next id shows a hole, so they can't go on */
+            for (uint32_t i = 0; i < count; i++)
+                cw_channel_close(group->members[kind][i]->channel, 1011, "out of memory", 0);
+            continue;
+        }
+        for (uint32_t i = 0; i < count; i++)
+            if (!message->skips_sender || !is_sender(group->members[kind][i], message))
+                cw_channel_send_frame(group->members[kind][i]->channel, frame);
+        CW_STAT(group_deliveries_total) += count;
+        (void)cw_buf_unref(frame);
+    }
+}
+
+void cw_group_tell_gap(struct cw_group *group, const struct cw_gap *gap)
+{
+    for (int kind = 0; kind < CW_KIND_COUNT; kind++) {
+        struct cw_buf *frame =
+            cw_event_gap((enum cw_kind)kind, cw_bytes_text(group->name), gap->last_lost);
+        for (uint32_t i = 0; i < group->count[kind]; i++) {
+            struct cw_channel *channel = group->members[kind][i]->channel;
+            if (kind != CW_KIND_RAW) {
+                cw_channel_send_frame(channel, frame);
+                continue;
+            }
+            CW_STAT(raw_gaps_total)++;
+            if (group->node->limits.closes_raw_on_gap)
+                cw_channel_close(channel, 1013, "messages were lost", 0);
+        }
+        (void)cw_buf_unref(frame);
+    }
+}

@@ -1,0 +1,258 @@
+/*
+ * op.c - answers in order, deadlines, and ops that wait behind a join; see the header for the
+ * states.
+ */
+#include "channel/op.h"
+
+#include "base/clock.h"
+#include "base/stats.h"
+#include "channel/members.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Freed when neither its channel's queue nor a caller has it. */
+static void free_if_done(struct cw_op *op)
+{
+    if (op->has_caller || cw_list_is_linked(&op->in_channel))
+        return;
+    cw_list_remove(&op->in_deadlines);
+    (void)cw_buf_unref(op->reply);
+    (void)cw_buf_unref(op->frame);
+    free(op);
+}
+
+static void update_pause(struct cw_channel *channel)
+{
+    size_t max = channel->node->limits.max_pending_ops;
+    bool is_full = channel->op_count >= max;
+    bool is_low = channel->op_count <= max / 2;
+    if (channel->state != CW_CHANNEL_OPEN || (channel->is_paused ? !is_low : !is_full))
+        return;
+    channel->is_paused = !channel->is_paused;
+    if (channel->is_paused)
+        CW_STAT(client_input_paused_total)++;
+    channel->node->transport->pause_reading(channel, channel->is_paused);
+}
+
+static struct cw_op *push_op(struct cw_channel *channel, const struct cw_command_id *id)
+{
+    struct cw_op *op = calloc(1, sizeof(*op));
+    if (op == NULL)
+        return NULL;
+    op->channel = channel;
+    if (id != NULL)
+        op->id = *id;
+    cw_list_push_back(&channel->ops, &op->in_channel);
+    channel->op_count++;
+    return op;
+}
+
+struct cw_op *cw_op_create(struct cw_channel *channel, const struct cw_command *command)
+{
+    struct cw_op *op = push_op(channel, &command->id);
+    if (op == NULL)
+        return NULL;
+    op->state = CW_OP_RUNNING;
+    op->has_caller = true;
+    op->deadline_ms = cw_clock_ms() + channel->node->limits.op_timeout_ms;
+    if (command->group.size > 0)
+        memcpy(op->group, command->group.data, command->group.size);
+    cw_list_push_back(&channel->node->deadlines, &op->in_deadlines);
+    update_pause(channel);
+    return op;
+}
+
+/* Sends the answers of DONE ops from the front of the queue. */
+static void send_answers(struct cw_channel *channel)
+{
+    struct cw_list_node *node;
+    while ((node = cw_list_first(&channel->ops)) != NULL) {
+        struct cw_op *op = CW_CONTAINER(node, struct cw_op, in_channel);
+        if (op->state != CW_OP_DONE)
+            break;
+        cw_list_remove(node);
+        channel->op_count--;
+        op->channel = NULL;
+        cw_channel_send_new_frame(channel, op->reply);
+        op->reply = NULL;
+        free_if_done(op);
+    }
+    update_pause(channel);
+}
+
+static void settle(struct cw_op *op, struct cw_buf *reply)
+{
+    if (op->state == CW_OP_WAITING)
+        op->channel->waiting_count--;
+    op->state = CW_OP_DONE;
+    op->reply = reply;
+    op->frame = cw_buf_unref(op->frame);
+    cw_list_remove(&op->in_deadlines);
+}
+
+bool cw_op_finish_frame(struct cw_op *op, struct cw_buf *frame)
+{
+    struct cw_channel *channel = op->channel;
+    op->has_caller = false;
+    if (channel == NULL || op->state == CW_OP_DONE) {
+        (void)cw_buf_unref(frame);
+        free_if_done(op);
+        return false;
+    }
+    settle(op, frame);
+    send_answers(channel);
+    return true;
+}
+
+bool cw_op_finish_ok(struct cw_op *op, const struct cw_event_ok *ok)
+{
+    struct cw_buf *frame = NULL;
+    if (op->channel != NULL && op->id.type != CW_ID_NONE)
+        frame = cw_event_ok((enum cw_kind)op->channel->kind, &op->id, ok);
+    return cw_op_finish_frame(op, frame);
+}
+
+/* Counted always; a raw channel is told of nothing but bad payloads. */
+static struct cw_buf *error_frame(struct cw_channel *channel, const struct cw_command_id *id,
+                                  const struct cw_event_error *error)
+{
+    CW_STAT(errors_total)[cw_stats_error_index(error->error)]++;
+    struct cw_buf *frame = cw_event_error((enum cw_kind)channel->kind, id, error);
+    if (frame == NULL && channel->kind == CW_KIND_RAW)
+        CW_STAT(raw_errors_total)++;
+    return frame;
+}
+
+bool cw_op_finish_error(struct cw_op *op, const struct cw_event_error *error)
+{
+    struct cw_buf *frame = NULL;
+    if (op->channel != NULL && op->state != CW_OP_DONE)
+        frame = error_frame(op->channel, &op->id, error);
+    return cw_op_finish_frame(op, frame);
+}
+
+bool cw_op_finish(struct cw_op *op, int rc)
+{
+    static const struct cw_event_ok ok = {0};
+    struct cw_event_error error = {.error = rc, .retry_ms = -1};
+    return rc == CW_OK ? cw_op_finish_ok(op, &ok) : cw_op_finish_error(op, &error);
+}
+
+void cw_op_answer(struct cw_channel *channel, struct cw_buf *frame)
+{
+    struct cw_op *op = NULL;
+    if (!cw_list_is_empty(&channel->ops)) {
+        op = push_op(channel, NULL);
+        if (op == NULL) {
+            (void)cw_buf_unref(frame);
+            cw_channel_close(channel, 1011, "out of memory", 0);
+            return;
+        }
+        op->state = CW_OP_DONE;
+        op->reply = frame;
+        update_pause(channel);
+        return;
+    }
+    cw_channel_send_new_frame(channel, frame);
+}
+
+void cw_op_answer_error(struct cw_channel *channel, const struct cw_command_id *id,
+                        const struct cw_event_error *error)
+{
+    cw_op_answer(channel, error_frame(channel, id, error));
+}
+
+/* Waiting behind a join or leave. */
+
+bool cw_op_has_to_wait(const struct cw_channel *channel, struct cw_bytes group)
+{
+    if (channel->state == CW_CHANNEL_OPENING)
+        return true;
+    if (group.size == 0)
+        return false;
+    const struct cw_member *member = cw_member_find(channel, group);
+    if (member != NULL && member->state != CW_MEMBER_JOINED)
+        return true;
+    if (channel->waiting_count == 0)
+        return false;
+    for (struct cw_list_node *n = cw_list_first(&channel->ops); n != NULL;
+         n = cw_list_next(&channel->ops, n)) {
+        const struct cw_op *op = CW_CONTAINER(n, struct cw_op, in_channel);
+        if (op->state == CW_OP_WAITING && cw_bytes_is(group, op->group))
+            return true;
+    }
+    return false;
+}
+
+int cw_op_wait(struct cw_op *op, bool is_binary, struct cw_bytes frame)
+{
+    op->frame = cw_buf_copy(frame);
+    if (op->frame == NULL)
+        return CW_ERR_NOMEM;
+    op->is_binary = is_binary;
+    op->state = CW_OP_WAITING;
+    op->has_caller = false;
+    op->channel->waiting_count++;
+    return CW_OK;
+}
+
+/* The first WAITING op whose group has no join or leave under way; those of one group stay in
+ * order. */
+static struct cw_op *find_runnable(struct cw_channel *channel)
+{
+    for (struct cw_list_node *n = cw_list_first(&channel->ops); n != NULL;
+         n = cw_list_next(&channel->ops, n)) {
+        struct cw_op *op = CW_CONTAINER(n, struct cw_op, in_channel);
+        if (op->state != CW_OP_WAITING)
+            continue;
+        const struct cw_member *member = cw_member_find(channel, cw_bytes_text(op->group));
+        if (member == NULL || member->state == CW_MEMBER_JOINED)
+            return op;
+    }
+    return NULL;
+}
+
+void cw_op_run_waiting(struct cw_channel *channel)
+{
+    struct cw_op *op;
+    while (channel->waiting_count > 0 && channel->state == CW_CHANNEL_OPEN &&
+           (op = find_runnable(channel)) != NULL) {
+        channel->waiting_count--;
+        op->state = CW_OP_RUNNING;
+        op->has_caller = true;
+        channel->node->run_waiting_op(op);
+    }
+}
+
+/* Ends. */
+
+void cw_op_forget_channel(struct cw_channel *channel)
+{
+    struct cw_list_node *node;
+    while ((node = cw_list_pop_front(&channel->ops)) != NULL) {
+        struct cw_op *op = CW_CONTAINER(node, struct cw_op, in_channel);
+        op->channel = NULL;
+        cw_list_remove(&op->in_deadlines);
+        free_if_done(op);
+    }
+    channel->op_count = 0;
+    channel->waiting_count = 0;
+}
+
+void cw_op_expire(struct cw_node *node)
+{
+    int64_t now = cw_clock_ms();
+    struct cw_list_node *first;
+    while ((first = cw_list_first(&node->deadlines)) != NULL) {
+        struct cw_op *op = CW_CONTAINER(first, struct cw_op, in_deadlines);
+        struct cw_channel *channel = op->channel;
+        if (op->deadline_ms > now)
+            break;
+        bool was_handed_over = op->state == CW_OP_RUNNING;
+        struct cw_event_error error = {
+            .error = was_handed_over ? CW_ERR_TIMEOUT : CW_ERR_UNAVAILABLE, .retry_ms = -1};
+        settle(op, error_frame(channel, &op->id, &error));
+        send_answers(channel);
+    }
+}

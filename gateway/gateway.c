@@ -1,0 +1,349 @@
+/*
+ * gateway.c - builds every part in order, tears down in reverse.
+ */
+#include <chanway/gateway.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "channel/channel.h"
+#include "channel/members.h"
+#include "channel/node.h"
+#include "cw_version.h"
+#include "handlers/dispatch.h"
+#include "handlers/handlers.h"
+#include "http/health.h"
+#include "ws/server.h"
+
+#include <event2/event.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TICK_MS         100
+#define MAX_PENDING_OPS 1024
+#define STOP_RETRY_MS   1000
+#define STOP_MAX_MS     5000 /* clients and Redis are waited for no longer than this */
+
+enum gateway_state { GATEWAY_RUNNING, GATEWAY_CLOSING, GATEWAY_LEAVING, GATEWAY_STOPPED };
+
+struct cw_gateway {
+    struct event_base *base;
+    struct event *tick;
+    struct cw_node node;
+    struct cw_cluster *cluster;
+    struct cw_ws_server *server;
+    void (*on_ready)(void *arg);
+    void *on_ready_arg;
+    struct cw_history_limits (*history)(void *arg, struct cw_bytes group);
+    void *history_arg;
+    int64_t stop_until_ms;
+    enum gateway_state state;
+    bool was_ready;
+    bool has_failed;
+};
+
+/* From the cluster. */
+
+static void on_message(void *arg, void *local, const struct cw_message *message)
+{
+    (void)arg;
+    cw_group_deliver(local, message);
+}
+
+static void on_gap(void *arg, void *local, const struct cw_gap *gap)
+{
+    (void)arg;
+    cw_group_tell_gap(local, gap);
+}
+
+static void on_fatal(void *arg, const char *why)
+{
+    struct cw_gateway *gateway = arg;
+    cw_log_error(cw_log_node(), "%s", why);
+    gateway->has_failed = true;
+    (void)event_base_loopbreak(gateway->base);
+}
+
+static void describe(void *user, struct cw_channel_info *ret_info)
+{
+    const struct cw_channel *channel = user;
+    ret_info->uuid = channel->uuid;
+    ret_info->type = (enum cw_payload_type)channel->type;
+    ret_info->created_ms = channel->created_ms;
+    ret_info->expires_s = channel->expires_s;
+    ret_info->address = channel->address;
+    ret_info->user = NULL;
+}
+
+static struct cw_history_limits history(void *arg, struct cw_bytes group)
+{
+    struct cw_gateway *gateway = arg;
+    return gateway->history(gateway->history_arg, group);
+}
+
+static struct cw_history_limits default_history(void *arg, struct cw_bytes group)
+{
+    struct cw_history_limits limits = {100, 300 * 1000, 8 << 20, 100000};
+    (void)arg;
+    (void)group;
+    return limits;
+}
+
+/* Stopping: clients go, then the registry is told, then the loop ends. */
+
+static void end_loop(struct cw_gateway *gateway)
+{
+    gateway->state = GATEWAY_STOPPED;
+    (void)event_base_loopbreak(gateway->base);
+}
+
+static void on_left_cluster(void *arg, int rc)
+{
+    (void)rc;
+    end_loop(arg);
+}
+
+static void continue_stop(struct cw_gateway *gateway)
+{
+    bool is_late = cw_clock_ms() > gateway->stop_until_ms;
+    if (gateway->state == GATEWAY_CLOSING && (gateway->node.count == 0 || is_late)) {
+        gateway->state = GATEWAY_LEAVING;
+        if (cw_cluster_stop(gateway->cluster, on_left_cluster, gateway) != CW_OK)
+            end_loop(gateway);
+    } else if (gateway->state == GATEWAY_LEAVING && is_late) {
+        end_loop(gateway);
+    }
+}
+
+void cw_gateway_stop(struct cw_gateway *gateway)
+{
+    if (gateway->state != GATEWAY_RUNNING) {
+        end_loop(gateway);
+        return;
+    }
+    gateway->state = GATEWAY_CLOSING;
+    gateway->stop_until_ms = cw_clock_ms() + STOP_MAX_MS;
+    gateway->node.is_draining = true;
+    cw_ws_server_stop(gateway->server, STOP_RETRY_MS);
+}
+
+static bool is_ready(const struct cw_gateway *gateway)
+{
+    struct cw_writer why;
+    cw_writer_init(&why);
+    int status = cw_readiness_write(&gateway->node, &why);
+    cw_writer_finish(&why);
+    return status == 200;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct cw_gateway *gateway = arg;
+    (void)fd;
+    (void)what;
+    cw_dispatch_expire_ops(&gateway->node);
+    if (!gateway->was_ready && gateway->on_ready != NULL) {
+        gateway->was_ready = is_ready(gateway);
+        if (gateway->was_ready)
+            gateway->on_ready(gateway->on_ready_arg);
+    }
+    if (gateway->state != GATEWAY_RUNNING)
+        continue_stop(gateway);
+}
+
+/* Building. */
+
+void cw_gateway_options_init(struct cw_gateway_options *options)
+{
+    *options = (struct cw_gateway_options){
+        .listen = "0.0.0.0:8000",
+        .admin_listen = "127.0.0.1:8001",
+        .path = "/ws",
+        .node = "",
+        .redis = "embedded",
+        .redis_prefix = "cw",
+        .data_dir = "./run",
+        .allow_origin = "*",
+        .heartbeat_interval_ms = 15000,
+        .heartbeat_timeout_ms = 30000,
+        .op_timeout_ms = 5000,
+        .payload_max = 64 << 10,
+        .max_connections = 10000,
+        .max_message = 64 << 10,
+        .max_groups = 128,
+        .send_queue_max = 1 << 20,
+    };
+}
+
+void cw_gateway_set_limits(struct cw_gateway *gateway, const struct cw_gateway_options *options)
+{
+    size_t max_message = gateway->node.limits.max_message;
+    gateway->node.limits = (struct cw_limits){
+        .max_connections = options->max_connections,
+        .max_message = max_message == 0 ? options->max_message : max_message,
+        .max_groups = options->max_groups,
+        .send_queue_max = options->send_queue_max,
+        .max_pending_ops = MAX_PENDING_OPS,
+        .op_timeout_ms = options->op_timeout_ms,
+        .heartbeat_interval_ms = options->heartbeat_interval_ms,
+        .heartbeat_timeout_ms = options->heartbeat_timeout_ms,
+        .channel_ttl_s = options->channel_ttl_s,
+        .channel_ttl_max_s = options->channel_ttl_max_s,
+        .closes_raw_on_gap = options->closes_raw_on_gap,
+    };
+}
+
+static int build_cluster(struct cw_gateway *gateway, const struct cw_gateway_options *options,
+                         char *error, size_t error_size)
+{
+    struct cw_cluster_options cluster_options = {
+        .event_base = gateway->base,
+        .redis = options->redis,
+        .prefix = options->redis_prefix,
+        .node = options->node,
+        .data_dir = options->data_dir,
+        .payload_max = options->payload_max,
+        .events = {.on_message = on_message,
+                   .on_gap = on_gap,
+                   .on_fatal = on_fatal,
+                   .describe = describe,
+                   .history = history},
+        .events_arg = gateway,
+    };
+    return cw_cluster_create(&cluster_options, error, error_size, &gateway->cluster);
+}
+
+static int build_node(struct cw_gateway *gateway, const struct cw_gateway_options *options)
+{
+    struct cw_node *node = &gateway->node;
+    node->cluster = gateway->cluster;
+    node->id = cw_cluster_node_id(gateway->cluster);
+    node->version = CW_VERSION;
+    node->run_waiting_op = cw_dispatch_waiting_op;
+    node->join_opening_groups = cw_join_opening_groups;
+    cw_gateway_set_limits(gateway, options);
+    node->parser = cw_command_parser_create(options->max_message);
+    return node->parser == NULL ? CW_ERR_NOMEM : CW_OK;
+}
+
+static int build_server(struct cw_gateway *gateway, const struct cw_gateway_options *options,
+                        char *error, size_t error_size)
+{
+    struct cw_ws_server_options server_options = {
+        .event_base = gateway->base,
+        .node = &gateway->node,
+        .listen = options->listen,
+        .admin_listen = options->admin_listen,
+        .path = options->path,
+        .allow_origin = options->allow_origin,
+    };
+    return cw_ws_server_create(&server_options, error, error_size, &gateway->server);
+}
+
+static int build(struct cw_gateway *gateway, const struct cw_gateway_options *options, char *error,
+                 size_t error_size)
+{
+    static const struct timeval tick = {0, TICK_MS * 1000};
+    gateway->base = event_base_new();
+    if (gateway->base == NULL)
+        return CW_ERR_NOMEM;
+    gateway->tick = event_new(gateway->base, -1, EV_PERSIST, on_tick, gateway);
+    if (gateway->tick == NULL || event_add(gateway->tick, &tick) != 0)
+        return CW_ERR_NOMEM;
+    int rc = build_cluster(gateway, options, error, error_size);
+    if (rc == CW_OK)
+        rc = build_node(gateway, options);
+    if (rc == CW_OK)
+        rc = build_server(gateway, options, error, error_size);
+    if (rc == CW_OK)
+        rc = cw_cluster_start(gateway->cluster, error, error_size);
+    return rc;
+}
+
+int cw_gateway_create(const struct cw_gateway_options *options, char *error, size_t error_size,
+                      struct cw_gateway **ret_gateway)
+{
+    (void)snprintf(error, error_size, "out of memory");
+    struct cw_gateway *gateway = calloc(1, sizeof(*gateway));
+    if (gateway == NULL)
+        return CW_ERR_NOMEM;
+    cw_node_init(&gateway->node);
+    gateway->history = options->history == NULL ? default_history : options->history;
+    gateway->history_arg = options->history_arg;
+    gateway->on_ready = options->on_ready;
+    gateway->on_ready_arg = options->on_ready_arg;
+    int rc = build(gateway, options, error, error_size);
+    if (rc < 0) {
+        cw_gateway_destroy(gateway);
+        return rc;
+    }
+    *ret_gateway = gateway;
+    return CW_OK;
+}
+
+int cw_gateway_run(struct cw_gateway *gateway)
+{
+    (void)event_base_dispatch(gateway->base);
+    return gateway->has_failed ? CW_ERR_IO : CW_OK;
+}
+
+void cw_gateway_destroy(struct cw_gateway *gateway)
+{
+    if (gateway == NULL)
+        return;
+    cw_ws_server_destroy(gateway->server);
+    cw_cluster_destroy(gateway->cluster);
+    cw_node_finish(&gateway->node);
+    if (gateway->tick != NULL)
+        event_free(gateway->tick);
+    if (gateway->base != NULL)
+        event_base_free(gateway->base);
+    free(gateway);
+}
+
+void *cw_gateway_event_base(struct cw_gateway *gateway)
+{
+    return gateway->base;
+}
+
+struct cw_cluster *cw_gateway_cluster(struct cw_gateway *gateway)
+{
+    return gateway->cluster;
+}
+
+const char *cw_gateway_redis(const struct cw_gateway *gateway)
+{
+    return cw_cluster_redis(gateway->cluster);
+}
+
+const char *cw_gateway_node_id(const struct cw_gateway *gateway)
+{
+    return gateway->node.id;
+}
+
+/* Events. */
+
+int cw_gateway_on_connect(struct cw_gateway *gateway, cw_channel_fn fn, void *arg)
+{
+    union cw_event_fn any = {.connect = fn};
+    return cw_events_add(&gateway->node.events, CW_EVENT_CONNECT, any, arg);
+}
+
+int cw_gateway_on_disconnect(struct cw_gateway *gateway, cw_channel_disconnect_fn fn, void *arg)
+{
+    union cw_event_fn any = {.disconnect = fn};
+    return cw_events_add(&gateway->node.events, CW_EVENT_DISCONNECT, any, arg);
+}
+
+int cw_gateway_on_message(struct cw_gateway *gateway, cw_channel_message_fn fn, void *arg)
+{
+    union cw_event_fn any = {.message = fn};
+    return cw_events_add(&gateway->node.events, CW_EVENT_MESSAGE, any, arg);
+}
+
+int cw_gateway_on_error(struct cw_gateway *gateway, cw_channel_error_fn fn, void *arg)
+{
+    union cw_event_fn any = {.error = fn};
+    return cw_events_add(&gateway->node.events, CW_EVENT_ERROR, any, arg);
+}

@@ -1,0 +1,110 @@
+/*
+ * dispatch.c - (2)(3) a whole frame -> one handler: parse, wait behind a join if need be, table of
+ * ops.
+ */
+#include "handlers/dispatch.h"
+
+#include "base/stats.h"
+#include "channel/channel.h"
+#include "channel/op.h"
+#include "handlers/handlers.h"
+#include "protocol/command.h"
+#include "protocol/event.h"
+
+typedef void (*handler_fn)(struct cw_channel *channel, const struct cw_command *command,
+                           struct cw_op *op);
+
+/* NULL: not offered by this node. */
+static const handler_fn handlers[CW_OP_COUNT] = {
+    [CW_OP_JOIN] = cw_handle_join,       [CW_OP_LEAVE] = cw_handle_leave,
+    [CW_OP_PUBLISH] = cw_handle_publish, [CW_OP_MEMBERS] = cw_handle_members,
+    [CW_OP_MESSAGE] = cw_handle_message, [CW_OP_PING] = cw_handle_ping,
+};
+
+static void refuse(struct cw_channel *channel, const struct cw_command_id *id, int rc,
+                   const char *message)
+{
+    struct cw_event_error error = {.error = rc, .message = message, .retry_ms = -1};
+    cw_op_answer_error(channel, id, &error);
+}
+
+/* A frame that could not be taken: told to the client and to the application. */
+static void refuse_frame(struct cw_channel *channel, const struct cw_command_error *error)
+{
+    refuse(channel, &error->id, error->error, error->message);
+    cw_events_error(&channel->node->events, channel, error->error, error->message);
+}
+
+/* What an enveloped client says, or the same for a raw client's frame. CW_OK or a CW_ERR_* told by
+ * `ret_error`. */
+static int read_command(struct cw_channel *channel, bool is_binary, struct cw_bytes frame,
+                        struct cw_command *ret_command, struct cw_command_error *ret_error)
+{
+    struct cw_command_parser *parser = channel->node->parser;
+    if (channel->kind != CW_KIND_RAW) {
+        if (is_binary == (channel->kind == CW_KIND_MSGPACK))
+            return cw_command_parse(parser, (enum cw_kind)channel->kind, frame, ret_command,
+                                    ret_error);
+        *ret_error = (struct cw_command_error){
+            .error = CW_ERR_INVALID,
+            .message = "wrong kind of frame: text for json, binary for msgpack"};
+        return CW_ERR_INVALID;
+    }
+    enum cw_payload_type type = (enum cw_payload_type)channel->type;
+    int rc = cw_command_check_raw(parser, type, is_binary, frame, ret_error);
+    if (rc != CW_OK)
+        return rc;
+    *ret_command = (struct cw_command){
+        .op = channel->publish_group == NULL ? CW_OP_MESSAGE : CW_OP_PUBLISH,
+        .group = cw_bytes_text(channel->publish_group),
+        .payload_type = type,
+        .payload = frame,
+    };
+    return CW_OK;
+}
+
+void cw_dispatch_frame(struct cw_channel *channel, bool is_binary, struct cw_bytes frame)
+{
+    struct cw_command command;
+    struct cw_command_error error;
+    if (channel->state == CW_CHANNEL_CLOSING)
+        return;
+    CW_STAT(client_messages_in_total)++;
+    CW_STAT(client_bytes_in_total) += frame.size;
+    if (read_command(channel, is_binary, frame, &command, &error) != CW_OK) {
+        refuse_frame(channel, &error);
+        return;
+    }
+    if (handlers[command.op] == NULL) {
+        refuse(channel, &command.id, CW_ERR_UNSUPPORTED, "this node does not offer this op");
+        return;
+    }
+    bool has_to_wait = cw_op_has_to_wait(channel, command.group);
+    struct cw_op *op = cw_op_create(channel, &command);
+    if (op == NULL)
+        refuse(channel, &command.id, CW_ERR_NOMEM, NULL);
+    else if (!has_to_wait)
+        handlers[command.op](channel, &command, op);
+    else if (cw_op_wait(op, is_binary, frame) != CW_OK)
+        (void)cw_op_finish(op, CW_ERR_NOMEM);
+}
+
+/* The frame of an op that waited is parsed again: its views are of now. */
+void cw_dispatch_waiting_op(struct cw_op *op)
+{
+    struct cw_channel *channel = op->channel;
+    struct cw_command command;
+    struct cw_command_error error;
+    struct cw_buf *frame = op->frame;
+    op->frame = NULL;
+    if (read_command(channel, op->is_binary, cw_buf_bytes(frame), &command, &error) == CW_OK)
+        handlers[command.op](channel, &command, op);
+    else
+        (void)cw_op_finish(op, error.error);
+    (void)cw_buf_unref(frame);
+}
+
+void cw_dispatch_expire_ops(struct cw_node *node)
+{
+    cw_op_expire(node);
+}

@@ -1,0 +1,106 @@
+/*
+ * gateway.h - a whole gateway node: clients' sockets, groups, the way to Redis.
+ *
+ *   cw_gateway_create -> cw_gateway_on_... -> cw_gateway_run (until cw_gateway_stop) -> destroy
+ */
+#ifndef CHANWAY_GATEWAY_H
+#define CHANWAY_GATEWAY_H
+
+#include <chanway/bytes.h>
+#include <chanway/channel.h>
+#include <chanway/cluster.h>
+#include <chanway/error.h>
+#include <chanway/message.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct cw_gateway;
+
+/** Begin with cw_gateway_options_init(), which fills in the defaults of the settings of the same
+ * names. */
+struct cw_gateway_options {
+    const char *listen;
+    const char *admin_listen; /**< empty: off */
+    const char *path;
+    const char *node; /**< empty: the host's name */
+    const char *redis;
+    const char *redis_prefix;
+    const char *data_dir;
+    const char *allow_origin;
+    int64_t channel_ttl_s;
+    int64_t channel_ttl_max_s;
+    int64_t heartbeat_interval_ms;
+    int64_t heartbeat_timeout_ms;
+    int64_t op_timeout_ms;
+    int64_t payload_max;
+    size_t max_connections; /**< 0: by the limit of open files */
+    size_t max_message;
+    size_t max_groups;
+    size_t send_queue_max;
+    bool closes_raw_on_gap; /**< raw-gap = close */
+    /** Limits of a group's history by its name; NULL: the defaults. Called often. */
+    struct cw_history_limits (*history)(void *arg, struct cw_bytes group);
+    void *history_arg;
+    /** Messages flow for the first time: the node may be told to clients; optional. */
+    void (*on_ready)(void *arg);
+    void *on_ready_arg;
+};
+CW_API void cw_gateway_options_init(struct cw_gateway_options *options);
+
+/** CW_ERR_INVALID, CW_ERR_IO (an address can't be listened on), CW_ERR_NOMEM: `error` says it in
+ * words. */
+CW_API CW_MUST_CHECK int cw_gateway_create(const struct cw_gateway_options *options, char *error,
+                                           size_t error_size, struct cw_gateway **ret_gateway);
+/** Runs the loop until the gateway has stopped: CW_OK; CW_ERR_IO: it can't go on, said in the log.
+ */
+CW_API CW_MUST_CHECK int cw_gateway_run(struct cw_gateway *gateway);
+/** Takes over the limits (heartbeat, op_timeout, channel_ttl, max_..., send_queue_max,
+ * closes_raw_on_gap). */
+CW_API void cw_gateway_set_limits(struct cw_gateway *gateway,
+                                  const struct cw_gateway_options *options);
+/** Begins to stop: no new clients, all are closed with 1001; cw_gateway_run then returns. Again: at
+ * once. */
+CW_API void cw_gateway_stop(struct cw_gateway *gateway);
+CW_API void cw_gateway_destroy(struct cw_gateway *gateway);
+
+/** The libevent `struct event_base *` it runs on, for timers and sockets of the application. */
+CW_API void *cw_gateway_event_base(struct cw_gateway *gateway);
+CW_API struct cw_cluster *cw_gateway_cluster(struct cw_gateway *gateway);
+/** Where its Redis is, without credentials. */
+CW_API const char *cw_gateway_redis(const struct cw_gateway *gateway);
+CW_API const char *cw_gateway_node_id(const struct cw_gateway *gateway);
+
+/* Events (seed: Channel Events). Handlers are called in the order they were added; CW_ERR_NOMEM. */
+
+typedef void (*cw_channel_fn)(void *arg, struct cw_channel *channel);
+typedef void (*cw_channel_disconnect_fn)(void *arg, struct cw_channel *channel, int code,
+                                         const char *reason);
+typedef void (*cw_channel_message_fn)(void *arg, struct cw_channel *channel,
+                                      const struct cw_message *message);
+typedef void (*cw_channel_error_fn)(void *arg, struct cw_channel *channel, int error,
+                                    const char *message);
+
+/** A channel was accepted; it may be sent to. */
+CW_API CW_MUST_CHECK int cw_gateway_on_connect(struct cw_gateway *gateway, cw_channel_fn fn,
+                                               void *arg);
+/** A channel's connection is gone: `code` as seen on the wire (1006: none). */
+CW_API CW_MUST_CHECK int cw_gateway_on_disconnect(struct cw_gateway *gateway,
+                                                  cw_channel_disconnect_fn fn, void *arg);
+/** A payload for the application: the op `message`, or a raw frame without a group to go to. */
+CW_API CW_MUST_CHECK int cw_gateway_on_message(struct cw_gateway *gateway, cw_channel_message_fn fn,
+                                               void *arg);
+/** A frame that could not be taken: CW_ERR_INVALID or CW_ERR_PAYLOAD, and what is wrong with it. */
+CW_API CW_MUST_CHECK int cw_gateway_on_error(struct cw_gateway *gateway, cw_channel_error_fn fn,
+                                             void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,203 @@
+/*
+ * main.c - chanwayd: settings, signals, one gateway.
+ *
+ * Ends with 0, with 1 on a failure at run time, with 2 on bad usage or settings.
+ */
+#include <chanway/gateway.h>
+
+#include "base/log.h"
+#include "config.h"
+#include "cw_version.h"
+
+#include <event2/event.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct program {
+    int argc;
+    char **argv;
+    struct cw_config config;
+    struct cw_gateway *gateway;
+};
+
+static struct cw_history_limits history_of(void *arg, struct cw_bytes group)
+{
+    const struct program *program = arg;
+    return cw_config_history(&program->config, group);
+}
+
+static void on_ready(void *arg)
+{
+    const struct program *program = arg;
+    const struct cw_config *config = &program->config;
+    (void)fprintf(stderr, "ready node=%s listen=%s admin=%s redis=%s pid=%ld\n",
+                  cw_gateway_node_id(program->gateway), config->listen,
+                  config->admin_listen[0] == '\0' ? "off" : config->admin_listen,
+                  cw_gateway_redis(program->gateway), (long)getpid());
+}
+
+static void fill_options(struct program *program, struct cw_gateway_options *options)
+{
+    const struct cw_config *config = &program->config;
+    cw_gateway_options_init(options);
+    options->listen = config->listen;
+    options->admin_listen = config->admin_listen;
+    options->path = config->path;
+    options->node = config->node;
+    options->redis = config->redis;
+    options->redis_prefix = config->redis_prefix;
+    options->data_dir = config->data_dir;
+    options->allow_origin = config->allow_origin;
+    options->channel_ttl_s = config->channel_ttl_s;
+    options->channel_ttl_max_s = config->channel_ttl_max_s;
+    options->heartbeat_interval_ms = config->heartbeat_interval_ms;
+    options->heartbeat_timeout_ms = config->heartbeat_timeout_ms;
+    options->op_timeout_ms = config->op_timeout_ms;
+    options->payload_max = config->payload_max;
+    options->max_connections = (size_t)config->max_connections;
+    options->max_message = (size_t)config->max_message;
+    options->max_groups = (size_t)config->max_groups;
+    options->send_queue_max = (size_t)config->send_queue_max;
+    options->closes_raw_on_gap = config->raw_gap == CW_CONFIG_RAW_GAP_CLOSE;
+    options->history = history_of;
+    options->history_arg = program;
+    options->on_ready = on_ready;
+    options->on_ready_arg = program;
+}
+
+static void on_stop_signal(evutil_socket_t number, short what, void *arg)
+{
+    struct program *program = arg;
+    (void)what;
+    cw_log_info(cw_log_node(), "signal %d: stopping", (int)number);
+    cw_gateway_stop(program->gateway);
+}
+
+static void on_reload_signal(evutil_socket_t number, short what, void *arg)
+{
+    struct program *program = arg;
+    struct cw_gateway_options options;
+    struct cw_writer unchanged;
+    char error[CW_CONFIG_ERROR_SIZE];
+    (void)number;
+    (void)what;
+    cw_writer_init(&unchanged);
+    if (cw_config_reload(program->argc, program->argv, environ, &program->config, &unchanged, error,
+                         sizeof(error)) != CW_OK) {
+        cw_log_error(cw_log_node(), "settings not reloaded: %s", error);
+    } else {
+        fill_options(program, &options);
+        cw_gateway_set_limits(program->gateway, &options);
+        cw_log_init((enum cw_log_level)program->config.log_level,
+                    (enum cw_log_format)program->config.log_format);
+        cw_log_info(cw_log_node(), "settings reloaded");
+        if (unchanged.size > 0)
+            cw_log_warn(cw_log_node(), "changed, but read only at start: %.*s", (int)unchanged.size,
+                        unchanged.data);
+    }
+    cw_writer_finish(&unchanged);
+}
+
+#define SIGNALS 3
+
+/* SIGTERM, SIGINT: stop, twice: at once; SIGHUP: read the settings again. */
+static int watch_signals(struct program *program, struct event *events[SIGNALS])
+{
+    static const struct {
+        int number;
+        event_callback_fn fn;
+    } rows[SIGNALS] = {
+        {SIGTERM, on_stop_signal}, {SIGINT, on_stop_signal}, {SIGHUP, on_reload_signal}};
+    struct event_base *base = cw_gateway_event_base(program->gateway);
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return CW_ERR_IO;
+    for (int i = 0; i < SIGNALS; i++) {
+        events[i] = evsignal_new(base, rows[i].number, rows[i].fn, program);
+        if (events[i] == NULL || event_add(events[i], NULL) != 0)
+            return CW_ERR_NOMEM;
+    }
+    return CW_OK;
+}
+
+static int run(struct program *program)
+{
+    struct cw_gateway_options options;
+    struct event *signals[SIGNALS] = {NULL};
+    char error[CW_CONFIG_ERROR_SIZE];
+    fill_options(program, &options);
+    int rc = cw_gateway_create(&options, error, sizeof(error), &program->gateway);
+    if (rc < 0) {
+        (void)fprintf(stderr, "chanwayd: %s\n", error);
+        return rc == CW_ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
+    }
+    rc = watch_signals(program, signals);
+    if (rc == CW_OK) {
+        cw_log_info(cw_log_node(), "chanwayd %s node=%s listen=%s", CW_VERSION,
+                    cw_gateway_node_id(program->gateway), options.listen);
+        cw_log_warn(cw_log_node(), "no token is asked for: everybody may join and publish");
+        rc = cw_gateway_run(program->gateway);
+    }
+    for (int i = 0; i < SIGNALS; i++)
+        if (signals[i] != NULL)
+            event_free(signals[i]);
+    cw_gateway_destroy(program->gateway);
+    return rc == CW_OK ? EXIT_OK : EXIT_FAILED;
+}
+
+static int print(const struct program *program, enum cw_config_action action)
+{
+    struct cw_writer writer;
+    cw_writer_init(&writer);
+    if (action == CW_CONFIG_HELP)
+        cw_config_write_help(&writer);
+    else if (action == CW_CONFIG_PRINT)
+        cw_config_write_settings(&program->config, &writer);
+    else if (action == CW_CONFIG_VERSION)
+        cw_writer_text(&writer, "chanwayd " CW_VERSION "\n");
+    else
+        cw_writer_text(&writer, "the settings are good\n");
+    bool is_written = !writer.has_failed &&
+                      fwrite(writer.data, 1, writer.size, stdout) == writer.size &&
+                      fflush(stdout) == 0;
+    cw_writer_finish(&writer);
+    return is_written ? EXIT_OK : EXIT_FAILED;
+}
+
+static void warn_of_doubts(void)
+{
+    struct cw_writer doubts;
+    cw_writer_init(&doubts);
+    cw_config_write_doubts(environ, &doubts);
+    if (doubts.size > 0)
+        (void)fprintf(stderr, "chanwayd: %.*s", (int)doubts.size, doubts.data);
+    cw_writer_finish(&doubts);
+}
+
+int main(int argc, char **argv)
+{
+    struct program program = {.argc = argc, .argv = argv};
+    enum cw_config_action action = CW_CONFIG_RUN;
+    char error[CW_CONFIG_ERROR_SIZE];
+    int rc = cw_config_load(argc, argv, environ, &program.config, &action, error, sizeof(error));
+    if (rc < 0) {
+        (void)fprintf(stderr, "chanwayd: %s\n", error);
+        return rc == CW_ERR_NOMEM ? EXIT_FAILED : EXIT_USAGE;
+    }
+    if (action == CW_CONFIG_RUN) {
+        cw_log_init((enum cw_log_level)program.config.log_level,
+                    (enum cw_log_format)program.config.log_format);
+        warn_of_doubts();
+        rc = run(&program);
+    } else {
+        rc = print(&program, action);
+    }
+    cw_config_finish(&program.config);
+    return rc;
+}
