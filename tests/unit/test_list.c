@@ -31,8 +31,9 @@ static void assert_pops(struct cw_list *list, const char *names)
 {
     for (; *names != '\0'; names++) {
         struct cw_list_node *node = cw_list_pop_front(list);
+        assert_non_null(node);
         if (node == NULL)
-            fail_msg("the list ends before %s", names);
+            return;
         assert_false(cw_list_is_linked(node));
         assert_int_equal(CW_CONTAINER(node, struct item, node)->name, *names);
     }
