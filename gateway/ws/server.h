@@ -11,6 +11,7 @@
 
 #include <chanway/error.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,14 @@ struct cw_ws_server_options {
  */
 CW_MUST_CHECK int cw_ws_server_create(const struct cw_ws_server_options *options, char *error,
                                       size_t error_size, struct cw_ws_server **ret_server);
+
+/** Where it really listens (port 0 is any free one); the server's. NULL: there is no admin
+ * listener. */
+const char *cw_ws_server_address(const struct cw_ws_server *server, bool is_admin);
+
+/** Lets this turn of the loop have an end: node->now_ms is set, dirty channels are written. Cheap.
+ */
+void cw_ws_server_request_flush(struct cw_ws_server *server);
 
 /**
  * Accepts no more handshakes (they are closed with 1001) and closes every channel with 1001, each

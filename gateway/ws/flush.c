@@ -1,0 +1,134 @@
+/*
+ * flush.c - outbox -> socket.
+ *
+ * Frames are complete when they are queued, so they are written raw (LWS_WRITE_HTTP on a WebSocket
+ * adds nothing). What the socket does not take of a write the library keeps and sends first when it
+ * can; its list is no queue (slow, and bounded at 1024 pieces), so while it holds anything nothing
+ * is added to it: the rest waits in the outbox.
+ */
+#include "ws/flush.h"
+
+#include "base/clock.h"
+#include "base/stats.h"
+#include "channel/channel.h"
+#include "ws/connection.h"
+#include "ws/state.h"
+
+#include <libwebsockets.h>
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* How long the end of one turn may write before other input is looked at, and how often it looks.
+ */
+#define SLICE_US    5000
+#define SLICE_CHECK 32
+
+/* At most one write is in flight, and all of it counts as unsent: a quarter of the bound is not
+ * much too much. */
+static size_t gather_limit(const struct cw_connection *connection)
+{
+    size_t limit = connection->server->node->limits.send_queue_max / 4;
+    return limit > 0 && limit < CW_FLUSH_SCRATCH ? limit : CW_FLUSH_SCRATCH;
+}
+
+static void wait_until_writable(struct cw_connection *connection)
+{
+    if (!connection->is_blocked)
+        CW_STAT(client_writes_blocked_total) += 1;
+    connection->is_blocked = true;
+    lws_callback_on_writable(connection->wsi);
+}
+
+/* Hands `size` bytes to the library. False: the connection is broken, and will be dropped. */
+static bool write_bytes(struct cw_connection *connection, char *data, size_t size)
+{
+    if (lws_write(connection->wsi, (unsigned char *)data, size, LWS_WRITE_HTTP) < 0) {
+        cw_connection_kill(connection);
+        return false;
+    }
+    CW_STAT(client_writes_total) += 1;
+    CW_STAT(client_bytes_out_total) += size;
+    if (connection->channel != NULL)
+        connection->channel->outbox.in_flight =
+            lws_partial_buffered(connection->wsi) ? (uint32_t)size : 0;
+    return true;
+}
+
+/* One frame, straight from its shared buffer. */
+static bool write_front(struct cw_connection *connection, struct cw_outbox *outbox)
+{
+    struct cw_buf *frame = cw_outbox_pop(outbox);
+    CW_STAT(client_messages_out_total) += 1;
+    bool is_written = write_bytes(connection, frame->data, frame->size);
+    cw_buf_unref(frame);
+    return is_written;
+}
+
+/* The oldest frames together, and the close frame if it comes next. */
+static bool write_frames(struct cw_connection *connection, struct cw_outbox *outbox)
+{
+    const struct cw_buf *last = connection->close_frame;
+    if (outbox->count == 1 && last == NULL)
+        return write_front(connection, outbox);
+
+    char *scratch = connection->server->scratch;
+    uint32_t frames = 0;
+    size_t size = cw_outbox_gather(outbox, scratch, gather_limit(connection), &frames);
+    if (size == 0)
+        return write_front(connection, outbox);
+    CW_STAT(client_messages_out_total) += frames;
+    if (last != NULL && cw_outbox_is_empty(outbox) && last->size <= CW_FLUSH_SCRATCH - size) {
+        memcpy(scratch + size, last->data, last->size);
+        size += last->size;
+        connection->is_close_sent = true;
+    }
+    return write_bytes(connection, scratch, size);
+}
+
+void cw_flush_connection(struct cw_connection *connection)
+{
+    /* After a close frame, ours or one the library made, nothing follows. */
+    if (connection->is_close_sent || lws_get_close_length(connection->wsi) > 0)
+        return;
+
+    struct cw_outbox *outbox = connection->channel != NULL ? &connection->channel->outbox : NULL;
+    for (;;) {
+        if (lws_partial_buffered(connection->wsi)) {
+            wait_until_writable(connection);
+            return;
+        }
+        if (outbox != NULL)
+            outbox->in_flight = 0;
+        if (connection->is_close_sent)
+            return;
+        if (outbox != NULL && !cw_outbox_is_empty(outbox)) {
+            if (!write_frames(connection, outbox))
+                return;
+        } else if (connection->close_frame != NULL) {
+            connection->is_close_sent = true;
+            if (!write_bytes(connection, connection->close_frame->data,
+                             connection->close_frame->size))
+                return;
+        } else {
+            return;
+        }
+    }
+}
+
+bool cw_flush_dirty(struct cw_ws_server *server)
+{
+    int64_t end_us = cw_clock_us() + SLICE_US;
+    struct cw_list *dirty = &server->node->dirty;
+    struct cw_list_node *node;
+    for (unsigned i = 1; (node = cw_list_pop_front(dirty)) != NULL; i++) {
+        struct cw_channel *channel = CW_CONTAINER(node, struct cw_channel, dirty);
+        struct cw_connection *connection = channel->connection;
+        if (connection != NULL)
+            cw_flush_connection(connection);
+        if (i % SLICE_CHECK == 0 && cw_clock_us() >= end_us)
+            break;
+    }
+    return !cw_list_is_empty(dirty);
+}

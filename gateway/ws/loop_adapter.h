@@ -1,0 +1,60 @@
+/*
+ * loop_adapter.h - libwebsockets on a libevent loop that others use as well.
+ *
+ * One turn of the loop: everything that epoll_wait() brought, then once the end of the turn: what
+ * the owner wants done there (the flush), and the library's timers. It is asked for by any input,
+ * and by cw_loop_request_post_turn().
+ */
+#ifndef CW_WS_LOOP_ADAPTER_H
+#define CW_WS_LOOP_ADAPTER_H
+
+#include <chanway/error.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct cw_loop;
+struct event_base;
+struct lws;
+struct lws_context;
+struct lws_plugin_evlib;
+
+struct cw_loop_options {
+    struct event_base *event_base; /* required */
+    size_t read_size;              /* what the library reads of a WebSocket at once, bytes */
+    /** Before anything else of a turn. */
+    void (*begin_turn)(void *arg);
+    /** At the end of a turn. True: there is more to do, soon, but after other input. */
+    bool (*end_turn)(void *arg);
+    /** The socket of `wsi` has something to read; and: it has been read, and `wsi` lives on. */
+    void (*before_read)(void *arg, struct lws *wsi, int fd);
+    void (*after_read)(void *arg, struct lws *wsi, int fd);
+    void *arg;
+};
+
+CW_MUST_CHECK int cw_loop_create(const struct cw_loop_options *options, struct cw_loop **ret_loop);
+
+/** For lws_context_creation_info: `event_lib_custom`; the loop itself is its foreign loop. */
+const struct lws_plugin_evlib *cw_loop_plugin(void);
+
+/** The context is there: from now on its timers run. */
+void cw_loop_attach(struct cw_loop *loop, struct lws_context *context);
+
+/** After lws_context_destroy(). NULL is fine. */
+void cw_loop_destroy(struct cw_loop *loop);
+
+/** Let this turn have an end. Cheap; any number of times. */
+void cw_loop_request_post_turn(struct cw_loop *loop);
+
+/**
+ * `size` bytes of input have been handled, frame headers included: where a read was nearly full,
+ * the same socket is read again at once, so that the answers to many small messages go out
+ * together.
+ */
+void cw_loop_note_read(struct cw_loop *loop, size_t size);
+
+/** Serves `fd` as if it had become readable: input that the library has put aside. Not from its
+ * callbacks. */
+void cw_loop_read_now(struct cw_loop *loop, int fd);
+
+#endif

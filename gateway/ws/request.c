@@ -1,0 +1,275 @@
+/* request.c - the head of a request: checks, answers. */
+#include "ws/request.h"
+
+#include "base/log.h"
+#include "base/stats.h"
+#include "base/writer.h"
+#include "channel/channel.h"
+#include "http/http.h"
+#include "protocol/handshake.h"
+#include "ws/linger.h"
+#include "ws/listener.h"
+#include "ws/query.h"
+#include "ws/state.h"
+#include "ws/upgrade.h"
+
+#include <libwebsockets.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+/* A body up to this goes out together with its head, a bigger one in such pieces. */
+#define PIECE_MAX 16384
+
+/* A body that is sent in pieces. */
+struct cw_answer {
+    struct cw_writer body;
+    size_t sent;
+    bool is_last;
+};
+
+struct cw_request *cw_request_create(struct cw_ws_server *server, bool is_admin)
+{
+    struct cw_request *request = calloc(1, sizeof(*request));
+    if (request == NULL)
+        return NULL;
+    request->server = server;
+    request->is_admin = is_admin;
+    return request;
+}
+
+static void destroy_answer(struct cw_request *request)
+{
+    if (request->answer == NULL)
+        return;
+    cw_writer_finish(&request->answer->body);
+    free(request->answer);
+    request->answer = NULL;
+}
+
+void cw_request_destroy(struct cw_request *request)
+{
+    if (request == NULL)
+        return;
+    if (request->channel != NULL)
+        cw_channel_closed(request->channel, 1006, "");
+    destroy_answer(request);
+    free(request);
+}
+
+struct cw_request *cw_request_of(struct lws *wsi)
+{
+    return lws_get_opaque_user_data(wsi);
+}
+
+static int unread_bytes(int fd)
+{
+    int unread = 0;
+    return ioctl(fd, FIONREAD, &unread) == 0 ? unread : 0;
+}
+
+/* --- answering ------------------------------------------------------------------------------- */
+
+/* The answer is out. Nonzero: the library must close. */
+static int finish_answer(struct cw_request *request, struct lws *wsi, bool is_last)
+{
+    destroy_answer(request);
+    request->is_head_done = false;
+    request->head_bytes = 0;
+    if (!is_last)
+        return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
+    /* Whoever still sends would lose the answer. */
+    int fd = lws_get_socket_fd(wsi);
+    if (unread_bytes(fd) > 0 && !lws_partial_buffered(wsi))
+        cw_linger_add(request->server->linger, fd);
+    return -1;
+}
+
+static int send_piece(struct cw_request *request, struct lws *wsi)
+{
+    struct cw_answer *answer = request->answer;
+    size_t left = answer->body.size - answer->sent;
+    size_t size = left < PIECE_MAX ? left : PIECE_MAX;
+    unsigned char *piece = (unsigned char *)answer->body.data + answer->sent;
+    if (lws_write(wsi, piece, size, LWS_WRITE_HTTP) < 0)
+        return -1;
+    answer->sent += size;
+    if (answer->sent == answer->body.size)
+        return finish_answer(request, wsi, answer->is_last);
+    lws_callback_on_writable(wsi);
+    return 0;
+}
+
+/* Sends `response`, whose body it takes. Nonzero: the library must close. */
+static int send_answer(struct cw_request *request, struct lws *wsi,
+                       struct cw_http_response *response, bool has_body, bool is_last)
+{
+    char bytes[CW_HTTP_HEAD_MAX + PIECE_MAX];
+    size_t size = (size_t)cw_http_write_head(response, is_last, bytes);
+    struct cw_writer body = response->body;
+    cw_writer_init(&response->body);
+    bool is_small = body.size <= PIECE_MAX;
+    if (has_body && is_small && body.size > 0) {
+        memcpy(bytes + size, body.data, body.size);
+        size += body.size;
+    }
+    int rc = lws_write(wsi, (unsigned char *)bytes, size, LWS_WRITE_HTTP_HEADERS);
+    if (rc >= 0 && has_body && !is_small)
+        request->answer = calloc(1, sizeof(*request->answer));
+    if (request->answer != NULL) {
+        request->answer->body = body;
+        request->answer->is_last = is_last;
+        lws_callback_on_writable(wsi);
+        return 0;
+    }
+    cw_writer_finish(&body);
+    if (rc < 0 || (has_body && !is_small))
+        return -1;
+    return finish_answer(request, wsi, is_last);
+}
+
+/* Answers an error and closes. */
+static int refuse(struct cw_request *request, struct lws *wsi,
+                  const struct cw_handshake_error *error, const char *headers, bool has_body)
+{
+    struct cw_http_response response;
+    cw_writer_init(&response.body);
+    cw_http_refuse(&response, error->status, error->code, error->message, headers);
+    CW_STAT(handshakes_refused_total) += 1;
+    return send_answer(request, wsi, &response, has_body, true);
+}
+
+/* --- plain HTTP ------------------------------------------------------------------------------ */
+
+/* Whether the client wants (or can) have no second answer on this connection. */
+static bool is_last_request(struct lws *wsi, enum cw_http_method method)
+{
+    char version[16], connection[32];
+    if (method == CW_HTTP_OTHER) /* a body may follow */
+        return true;
+    if (lws_hdr_copy(wsi, version, sizeof(version), WSI_TOKEN_HTTP) < 0 ||
+        strcmp(version, "HTTP/1.1") != 0)
+        return true;
+    return lws_hdr_copy(wsi, connection, sizeof(connection), WSI_TOKEN_CONNECTION) > 0 &&
+           strcasecmp(connection, "close") == 0;
+}
+
+/* What a WebSocket's path says to a request that does not upgrade. */
+static int answer_without_upgrade(struct cw_request *request, struct lws *wsi,
+                                  enum cw_http_method method)
+{
+    static const struct cw_handshake_error upgrade_required = {
+        426, "bad_request", "this is a WebSocket: upgrade to it"};
+    static const struct cw_handshake_error not_allowed = {405, "bad_request", "only GET"};
+    if (method == CW_HTTP_GET)
+        return refuse(request, wsi, &upgrade_required, CW_UPGRADE_REQUIRED_HEADERS, true);
+    return refuse(request, wsi, &not_allowed, "Allow: GET\r\n", method != CW_HTTP_HEAD);
+}
+
+int cw_request_on_http(struct cw_request *request, struct lws *wsi)
+{
+    request->is_head_done = true;
+    char *path = NULL;
+    int path_size = 0;
+    int method = lws_http_get_uri_and_method(wsi, &path, &path_size);
+    if (method < 0)
+        return -1;
+    struct cw_http_request http = {
+        .method = method == LWSHUMETH_GET    ? CW_HTTP_GET
+                  : method == LWSHUMETH_HEAD ? CW_HTTP_HEAD
+                                             : CW_HTTP_OTHER,
+        .path = cw_bytes_make(path, (size_t)path_size),
+        .is_admin = request->is_admin,
+    };
+    if (cw_request_head_size(request, wsi) > CW_REQUEST_HEAD_MAX)
+        return refuse(request, wsi, &cw_head_too_big, NULL, http.method != CW_HTTP_HEAD);
+    if (!request->is_admin && cw_bytes_is(http.path, request->server->path))
+        return answer_without_upgrade(request, wsi, http.method);
+
+    struct cw_http_response response;
+    cw_writer_init(&response.body);
+    cw_http_respond(request->server->node, &http, &response);
+    return send_answer(request, wsi, &response, http.method != CW_HTTP_HEAD,
+                       is_last_request(wsi, http.method));
+}
+
+int cw_request_on_writable(struct cw_request *request, struct lws *wsi)
+{
+    return request->answer != NULL ? send_piece(request, wsi) : 0;
+}
+
+int cw_request_on_connect(struct cw_request *request, struct lws *wsi)
+{
+    static const struct cw_handshake_error not_allowed = {405, "bad_request", "only GET"};
+    return refuse(request, wsi, &not_allowed, "Allow: GET\r\n", true);
+}
+
+/* --- upgrading ------------------------------------------------------------------------------- */
+
+int cw_request_on_upgrade(struct cw_request *request, struct lws *wsi, const char *protocol)
+{
+    if (strcasecmp(protocol, "websocket") != 0)
+        return 0; /* "h2c": goes on as plain HTTP */
+    request->is_head_done = true;
+
+    struct cw_handshake handshake = {0};
+    struct cw_upgrade_error error = {.headers = NULL};
+    int rc = cw_upgrade_check(request, wsi, &handshake, &error);
+    if (rc < 0)
+        return refuse(request, wsi, &error.error, error.headers, true);
+
+    request->kind = handshake.kind;
+    request->refusal = cw_upgrade_admit(request->server);
+    if (request->refusal.code == 0) {
+        char address[CW_PEER_TEXT_SIZE];
+        cw_peer_text(lws_get_socket_fd(wsi), address);
+        rc = cw_upgrade_create_channel(request, wsi, &handshake, address);
+    }
+    cw_handshake_finish(&handshake);
+    if (rc == CW_OK)
+        return 0;
+    static const struct cw_handshake_error internal = {500, "internal", "out of memory"};
+    return refuse(request, wsi, &internal, NULL, true);
+}
+
+int cw_request_on_add_headers(const struct cw_request *request, struct lws_process_html_args *args)
+{
+    const char *node_id = request->server->node->id;
+    int size = request->channel != NULL
+                   ? snprintf(args->p, (size_t)args->max_len,
+                              "Chanway-Channel: %s\r\nChanway-Node: %s\r\n",
+                              cw_channel_uuid(request->channel), node_id)
+                   : snprintf(args->p, (size_t)args->max_len, "Chanway-Node: %s\r\n", node_id);
+    if (size < 0 || size >= args->max_len)
+        return -1;
+    args->p += size;
+    return 0;
+}
+
+/* --- the size of the head -------------------------------------------------------------------- */
+
+/* The library drops a socket whose head it can't keep, without a word: so its input is counted. */
+void cw_request_before_read(struct cw_request *request, int fd)
+{
+    request->unread_before = unread_bytes(fd);
+}
+
+void cw_request_after_read(struct cw_request *request, struct lws *wsi, int fd)
+{
+    int read = request->unread_before - unread_bytes(fd);
+    if (request->is_head_done || read <= 0)
+        return;
+    request->head_bytes += (size_t)read;
+    if (request->head_bytes <= CW_REQUEST_HEAD_MAX)
+        return;
+    request->is_head_done = true;
+    (void)refuse(request, wsi, &cw_head_too_big, NULL, true);
+    lws_set_timeout(wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
+}
+
+size_t cw_request_head_size(const struct cw_request *request, struct lws *wsi)
+{
+    int read = request->unread_before - unread_bytes(lws_get_socket_fd(wsi));
+    return request->head_bytes + (read > 0 ? (size_t)read : 0);
+}

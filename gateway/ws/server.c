@@ -1,0 +1,362 @@
+/*
+ * server.c - one libwebsockets context on the caller's loop, and what its callbacks mean.
+ *
+ *   listener -> cw_request (the library's opaque data of the socket) -> 101 -> cw_connection (its
+ * user data)
+ */
+#include "ws/server.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "channel/channel.h"
+#include "channel/node.h"
+#include "protocol/handshake.h"
+#include "ws/connection.h"
+#include "ws/flush.h"
+#include "ws/heartbeat.h"
+#include "ws/linger.h"
+#include "ws/listener.h"
+#include "ws/loop_adapter.h"
+#include "ws/request.h"
+#include "ws/state.h"
+
+#include <libwebsockets.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* From the accepted socket to the end of the request's head. */
+#define HANDSHAKE_TIME_S 10
+/* An idle HTTP connection is kept this long for its next request. */
+#define KEEPALIVE_TIME_S 15
+/* One send may be as big as that; the rest of a bigger one would be copied by the library. */
+#define TX_MAX (16 * 1024 * 1024)
+/* The library has two words of memory for each descriptor that may be opened. */
+#define OPEN_FILES_MAX 1048576
+/* Descriptors beside those of clients: Redis, listeners, sockets that linger or are turned away. */
+#define OPEN_FILES_SPARE 2048
+/* Complaints of the library that are logged per interval. */
+#define COMPLAINTS_MAX         5
+#define COMPLAINTS_INTERVAL_MS 10000
+
+/* --- the library's callbacks ----------------------------------------------------------------- */
+
+static int on_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                       size_t size)
+{
+    struct cw_request *request;
+    struct cw_connection *connection;
+    switch (reason) {
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        request = cw_request_of(wsi);
+        return request != NULL ? cw_request_on_upgrade(request, wsi, in) : -1;
+    case LWS_CALLBACK_HTTP:
+        request = cw_request_of(wsi);
+        return request != NULL ? cw_request_on_http(request, wsi) : -1;
+    case LWS_CALLBACK_HTTP_WRITEABLE:
+        request = cw_request_of(wsi);
+        return request != NULL ? cw_request_on_writable(request, wsi) : -1;
+    case LWS_CALLBACK_RAW_ADOPT:
+        request = cw_request_of(wsi);
+        return request != NULL ? cw_request_on_connect(request, wsi) : -1;
+    case LWS_CALLBACK_ADD_HEADERS:
+        request = cw_request_of(wsi);
+        return request != NULL ? cw_request_on_add_headers(request, in) : 0;
+    case LWS_CALLBACK_ESTABLISHED:
+        request = cw_request_of(wsi);
+        if (request == NULL)
+            return -1;
+        lws_set_opaque_user_data(wsi, NULL);
+        return cw_connection_on_established(user, wsi, request);
+    case LWS_CALLBACK_RECEIVE:
+        connection = cw_connection_of(wsi);
+        return connection != NULL ? cw_connection_on_receive(connection, in, size) : -1;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        connection = cw_connection_of(wsi);
+        return connection != NULL ? cw_connection_on_writable(connection) : -1;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        connection = cw_connection_of(wsi);
+        return connection != NULL ? cw_connection_on_peer_close(connection, in, size) : -1;
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
+        connection = cw_connection_of(wsi);
+        if (connection != NULL)
+            cw_connection_on_unbind(connection);
+        return 0;
+    case LWS_CALLBACK_CLOSED:
+        connection = cw_connection_of(wsi);
+        if (connection != NULL)
+            cw_connection_on_closed(connection);
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        request = cw_request_of(wsi);
+        if (request != NULL && request->server->adopting == request)
+            request->server->adopting = NULL;
+        cw_request_destroy(request);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* The first is for clients that name no subprotocol, and for plain HTTP. */
+static struct lws_protocols protocols[CW_KIND_COUNT + 1];
+
+static void fill_protocols(void)
+{
+    for (int kind = 0; kind < CW_KIND_COUNT; kind++) {
+        const char *name = cw_handshake_subprotocol(kind);
+        protocols[kind] = (struct lws_protocols){
+            .name = name != NULL ? name : "",
+            .callback = on_callback,
+            .per_session_data_size = sizeof(struct cw_connection),
+            .rx_buffer_size = CW_WS_RX_BUFFER,
+            .tx_packet_size = TX_MAX,
+        };
+    }
+}
+
+/* The library's complaints are mostly about clients, so there may be many. */
+static void on_library_log(int level, const char *line)
+{
+    static int64_t interval_end_ms;
+    static unsigned count;
+    int64_t now_ms = cw_clock_ms();
+    if (now_ms >= interval_end_ms) {
+        if (count > COMPLAINTS_MAX)
+            cw_log_warn(cw_log_node(), "libwebsockets: %u complaints not logged",
+                        count - COMPLAINTS_MAX);
+        count = 0;
+        interval_end_ms = now_ms + COMPLAINTS_INTERVAL_MS;
+    }
+    if (++count > COMPLAINTS_MAX)
+        return;
+    int size = (int)strcspn(line, "\n");
+    cw_log_line(level == LLL_ERR ? CW_LOG_ERROR : CW_LOG_WARN, cw_log_node(), "libwebsockets: %.*s",
+                size, line);
+}
+
+/* --- turns of the loop ----------------------------------------------------------------------- */
+
+static void on_begin_turn(void *arg)
+{
+    struct cw_ws_server *server = arg;
+    server->node->now_ms = cw_clock_ms();
+}
+
+static bool on_end_turn(void *arg)
+{
+    struct cw_ws_server *server = arg;
+    bool has_more = cw_connections_read_resumed(server);
+    return cw_flush_dirty(server) || has_more;
+}
+
+static void on_before_read(void *arg, struct lws *wsi, int fd)
+{
+    struct cw_ws_server *server = arg;
+    struct cw_connection *connection = cw_connection_of(wsi);
+    struct cw_request *request = connection == NULL ? cw_request_of(wsi) : NULL;
+    if (request != NULL) {
+        cw_request_before_read(request, fd);
+    } else if (connection != NULL && connection->channel != NULL) {
+        connection->channel->last_seen_ms = server->node->now_ms;
+        connection->channel->is_pinged = false;
+    }
+}
+
+static void on_after_read(void *arg, struct lws *wsi, int fd)
+{
+    (void)arg;
+    struct cw_request *request = cw_connection_of(wsi) == NULL ? cw_request_of(wsi) : NULL;
+    if (request != NULL)
+        cw_request_after_read(request, wsi, fd);
+}
+
+static void on_tick(void *arg)
+{
+    struct cw_ws_server *server = arg;
+    cw_loop_request_post_turn(server->loop);
+    cw_connections_expire(server);
+}
+
+/* --- clients come in ------------------------------------------------------------------------- */
+
+static void on_accept(void *arg, struct cw_listener *listener, int fd)
+{
+    struct cw_ws_server *server = arg;
+    cw_loop_request_post_turn(server->loop);
+    struct cw_request *request = cw_request_create(server, listener == server->admin_listener);
+    if (request == NULL) {
+        close(fd);
+        return;
+    }
+    lws_adopt_desc_t adopt = {
+        .vh = server->vhost,
+        .fd.sockfd = fd,
+        .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP,
+        .opaque = request,
+    };
+    server->adopting = request;
+    /* When it fails the socket is closed, and the request destroyed or not. */
+    if (lws_adopt_descriptor_vhost_via_info(&adopt) == NULL)
+        cw_request_destroy(server->adopting);
+    server->adopting = NULL;
+}
+
+/* --- creating -------------------------------------------------------------------------------- */
+
+/* As many open files as the system allows and could be of use. */
+static void raise_open_files(size_t max_connections)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    rlim_t wanted = OPEN_FILES_MAX;
+    if (max_connections > 0 && max_connections + OPEN_FILES_SPARE < OPEN_FILES_MAX)
+        wanted = max_connections + OPEN_FILES_SPARE;
+    if (wanted > limit.rlim_max)
+        wanted = limit.rlim_max;
+    if (wanted <= limit.rlim_cur)
+        return;
+    limit.rlim_cur = wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        cw_log_warn(cw_log_node(), "could not raise the limit of open files; going on");
+}
+
+static int create_context(struct cw_ws_server *server)
+{
+    /* No validity timers: each costs a walk through all others. */
+    static const lws_retry_bo_t no_validity_timer = {0};
+    void *loops[] = {server->loop};
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .protocols = protocols,
+        .options = LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
+        .user = server,
+        .event_lib_custom = cw_loop_plugin(),
+        .foreign_loops = loops,
+        .retry_and_idle_policy = &no_validity_timer,
+        .timeout_secs = HANDSHAKE_TIME_S,
+        .timeout_secs_ah_idle = HANDSHAKE_TIME_S,
+        .keepalive_timeout = KEEPALIVE_TIME_S,
+        .max_http_header_data2 = CW_REQUEST_HEAD_MEMORY,
+        .vhost_name = "chanway",
+    };
+    lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
+    server->context = lws_create_context(&info);
+    if (server->context == NULL)
+        return CW_ERR_NOMEM;
+    server->vhost = lws_get_vhost_by_name(server->context, info.vhost_name);
+    cw_loop_attach(server->loop, server->context);
+    return server->vhost != NULL ? CW_OK : CW_ERR_INTERNAL;
+}
+
+static int create_parts(struct cw_ws_server *server)
+{
+    struct cw_loop_options loop_options = {
+        .event_base = server->event_base,
+        .read_size = CW_WS_RX_BUFFER + LWS_PRE,
+        .begin_turn = on_begin_turn,
+        .end_turn = on_end_turn,
+        .before_read = on_before_read,
+        .after_read = on_after_read,
+        .arg = server,
+    };
+    int rc = cw_loop_create(&loop_options, &server->loop);
+    if (rc < 0)
+        return rc;
+    rc = create_context(server);
+    if (rc < 0)
+        return rc;
+    rc = cw_linger_create(server->event_base, &server->linger);
+    if (rc < 0)
+        return rc;
+    return cw_heartbeat_create(server->event_base, server->node, on_tick, server,
+                               &server->heartbeat);
+}
+
+int cw_ws_server_create(const struct cw_ws_server_options *options, char *error, size_t error_size,
+                        struct cw_ws_server **ret_server)
+{
+    error[0] = '\0';
+    int rc = CW_ERR_NOMEM;
+    struct cw_ws_server *server = calloc(1, sizeof(*server));
+    if (server == NULL)
+        goto fail;
+    server->event_base = options->event_base;
+    server->node = options->node;
+    cw_list_init(&server->closing);
+    cw_list_init(&server->resumed);
+    server->path = strdup(options->path != NULL ? options->path : "/ws");
+    server->allow_origin = strdup(options->allow_origin != NULL ? options->allow_origin : "*");
+    server->scratch = malloc(CW_FLUSH_SCRATCH);
+    if (server->path == NULL || server->allow_origin == NULL || server->scratch == NULL)
+        goto fail;
+
+    raise_open_files(options->node->limits.max_connections);
+    fill_protocols();
+    rc = create_parts(server);
+    if (rc < 0)
+        goto fail;
+    rc = cw_listener_create(server->event_base, options->listen, on_accept, server, error,
+                            error_size, &server->listener);
+    if (rc < 0)
+        goto fail;
+    if (options->admin_listen != NULL && options->admin_listen[0] != '\0') {
+        rc = cw_listener_create(server->event_base, options->admin_listen, on_accept, server, error,
+                                error_size, &server->admin_listener);
+        if (rc < 0)
+            goto fail;
+    }
+    options->node->transport = &cw_connection_transport;
+    *ret_server = server;
+    return CW_OK;
+
+fail:
+    if (error[0] == '\0')
+        snprintf(error, error_size, "the WebSocket server: %s", cw_error_text(rc));
+    cw_ws_server_destroy(server);
+    return rc;
+}
+
+const char *cw_ws_server_address(const struct cw_ws_server *server, bool is_admin)
+{
+    const struct cw_listener *listener = is_admin ? server->admin_listener : server->listener;
+    return listener != NULL ? cw_listener_address(listener) : NULL;
+}
+
+void cw_ws_server_request_flush(struct cw_ws_server *server)
+{
+    cw_loop_request_post_turn(server->loop);
+}
+
+void cw_ws_server_stop(struct cw_ws_server *server, int64_t retry_ms)
+{
+    server->is_stopping = true;
+    cw_loop_request_post_turn(server->loop);
+    uint32_t spread = retry_ms > 0 && retry_ms < UINT32_MAX ? (uint32_t)retry_ms + 1 : 1;
+    /* Closing only marks: nobody leaves the array here. */
+    for (size_t i = 0; i < server->node->count; i++)
+        cw_channel_close(server->node->all[i], 1001, "the node is going away",
+                         retry_ms < 0 ? -1 : (int64_t)cw_random_below(spread));
+}
+
+void cw_ws_server_destroy(struct cw_ws_server *server)
+{
+    if (server == NULL)
+        return;
+    cw_listener_destroy(server->listener);
+    cw_listener_destroy(server->admin_listener);
+    cw_heartbeat_destroy(server->heartbeat);
+    if (server->context != NULL)
+        lws_context_destroy(server->context);
+    cw_linger_destroy(server->linger);
+    cw_loop_destroy(server->loop);
+    free(server->scratch);
+    free(server->allow_origin);
+    free(server->path);
+    free(server);
+}

@@ -1,0 +1,46 @@
+/*
+ * state.h - what the files of this folder share: the server's own struct. For them only.
+ */
+#ifndef CW_WS_STATE_H
+#define CW_WS_STATE_H
+
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What the library reads of a WebSocket at once is this and LWS_PRE; it keeps as much per
+ * connection. */
+#define CW_WS_RX_BUFFER 256
+
+struct cw_heartbeat;
+struct cw_linger;
+struct cw_listener;
+struct cw_loop;
+struct cw_node;
+struct cw_request;
+struct event_base;
+struct lws_context;
+struct lws_vhost;
+
+struct cw_ws_server {
+    struct event_base *event_base;
+    struct cw_node *node;
+    struct cw_loop *loop;
+    struct lws_context *context;
+    struct lws_vhost *vhost;
+    struct cw_listener *listener;
+    struct cw_listener *admin_listener; /* NULL: off */
+    struct cw_heartbeat *heartbeat;
+    struct cw_linger *linger;
+    char *path;
+    char *allow_origin;
+    struct cw_request *adopting; /* its socket is being handed to the library */
+    struct cw_list closing;      /* cw_connection.closing, the earliest first */
+    struct cw_list resumed;      /* cw_connection.resumed */
+    char *scratch;               /* CW_FLUSH_SCRATCH bytes: frames that go out in one write */
+    char close_reason[124];      /* of the peer's close frame that is being handled */
+    bool is_stopping;
+};
+
+#endif

@@ -1,0 +1,279 @@
+/*
+ * upgrade.c - checks of an upgrade request, in the order of the table at the end.
+ *
+ * The library checks some of this too, but answers nothing: it drops the socket.
+ */
+#include "ws/upgrade.h"
+
+#include "base/clock.h"
+#include "base/writer.h"
+#include "channel/channel.h"
+#include "channel/node.h"
+#include "names.h"
+#include "ws/query.h"
+#include "ws/state.h"
+
+#include <libwebsockets.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The library copies two headers into this, and words of them into that (lws_process_ws_upgrade).
+ */
+#define LIST_HEADER_SIZE 127
+#define WORD_SIZE        64
+/* And it gives up on a list of extensions that is longer (lws_extension_server_handshake). */
+#define EXTENSIONS_MAX 254
+/* RFC 6455 section 4.1: 16 bytes in base64. */
+#define KEY_SIZE 24
+/* When those who are turned away come back: spread, so that they do not come together. */
+#define FULL_RETRY_MIN_MS 1000
+#define FULL_RETRY_MAX_MS 5000
+
+const struct cw_handshake_error cw_head_too_big = {431, "bad_request",
+                                                   "the request's head is over 8 KiB"};
+
+/* What the checks look at. */
+struct upgrade {
+    struct cw_request *request;
+    struct lws *wsi;
+    struct cw_handshake *handshake;
+    struct cw_upgrade_error *error;
+};
+
+static int fail(struct upgrade *upgrade, int status, const char *message, const char *headers)
+{
+    struct cw_handshake_error *error = &upgrade->error->error;
+    error->status = status;
+    error->code = status == 403 ? "forbidden" : status == 404 ? "not_found" : "bad_request";
+    snprintf(error->message, sizeof(error->message), "%s", message);
+    upgrade->error->headers = headers;
+    return CW_ERR_INVALID;
+}
+
+/* A header's value, NUL-terminated; its length; < 0: does not fit. */
+static int copy_header(struct upgrade *upgrade, enum lws_token_indexes token, char *text, int size)
+{
+    return lws_hdr_copy(upgrade->wsi, text, size, token);
+}
+
+/* How the library reads a list: whatever this can't read makes it drop the socket. */
+static void begin_list(struct lws_tokenize *tokenizer, const char *list)
+{
+    lws_tokenize_init(tokenizer, list,
+                      LWS_TOKENIZE_F_COMMA_SEP_LIST | LWS_TOKENIZE_F_DOT_NONTERM |
+                          LWS_TOKENIZE_F_RFC7230_DELIMS | LWS_TOKENIZE_F_MINUS_NONTERM);
+    tokenizer->len = strlen(list);
+}
+
+/* The next word of it; NULL: the end, or something else than a word. */
+static const char *next_word(struct lws_tokenize *tokenizer, size_t *ret_size)
+{
+    lws_tokenize_elem element;
+    do
+        element = lws_tokenize(tokenizer);
+    while (element == LWS_TOKZE_DELIMITER);
+    if (element != LWS_TOKZE_TOKEN)
+        return NULL;
+    *ret_size = tokenizer->token_len;
+    return tokenizer->token;
+}
+
+static bool list_has_upgrade(const char *list)
+{
+    struct lws_tokenize tokenizer;
+    begin_list(&tokenizer, list);
+    const char *word;
+    size_t size;
+    while ((word = next_word(&tokenizer, &size)) != NULL)
+        if (size == 7 && strncasecmp(word, "upgrade", 7) == 0)
+            return true;
+    return false;
+}
+
+/* Whether the library finds `name` in the list too, before anything that stops it. */
+static bool list_leads_to(const char *list, const char *name)
+{
+    struct lws_tokenize tokenizer;
+    begin_list(&tokenizer, list);
+    const char *word;
+    size_t size;
+    while ((word = next_word(&tokenizer, &size)) != NULL && size < WORD_SIZE)
+        if (cw_bytes_is(cw_bytes_make(word, size), name))
+            return true;
+    return false;
+}
+
+/* --- the checks ------------------------------------------------------------------------------ */
+
+static int check_head_size(struct upgrade *upgrade)
+{
+    if (cw_request_head_size(upgrade->request, upgrade->wsi) <= CW_REQUEST_HEAD_MAX)
+        return CW_OK;
+    upgrade->error->error = cw_head_too_big;
+    return CW_ERR_INVALID;
+}
+
+static int check_request_line(struct upgrade *upgrade)
+{
+    char *path = NULL;
+    int path_size = 0;
+    int method = lws_http_get_uri_and_method(upgrade->wsi, &path, &path_size);
+    struct cw_bytes asked = cw_bytes_make(path, method < 0 ? 0 : (size_t)path_size);
+    if (upgrade->request->is_admin || !cw_bytes_is(asked, upgrade->request->server->path))
+        return fail(upgrade, 404, "no such path", NULL);
+    if (method != LWSHUMETH_GET)
+        return fail(upgrade, 405, "only GET", "Allow: GET\r\n");
+
+    char version[16];
+    if (copy_header(upgrade, WSI_TOKEN_HTTP, version, sizeof(version)) < 0 ||
+        strncmp(version, "HTTP/1.", 7) != 0)
+        return fail(upgrade, 505, "only HTTP/1.1", NULL);
+    if (strcmp(version, "HTTP/1.1") != 0)
+        return fail(upgrade, 400, "a WebSocket needs HTTP/1.1", NULL);
+    return CW_OK;
+}
+
+static int check_version(struct upgrade *upgrade)
+{
+    char version[16];
+    if (copy_header(upgrade, WSI_TOKEN_VERSION, version, sizeof(version)) < 0 ||
+        strcmp(version, "13") != 0)
+        return fail(upgrade, 426, "Sec-WebSocket-Version must be 13", CW_UPGRADE_REQUIRED_HEADERS);
+    return CW_OK;
+}
+
+static int check_headers(struct upgrade *upgrade)
+{
+    char value[LIST_HEADER_SIZE];
+    if (lws_hdr_total_length(upgrade->wsi, WSI_TOKEN_HOST) == 0)
+        return fail(upgrade, 400, "no Host", NULL);
+    if (copy_header(upgrade, WSI_TOKEN_CONNECTION, value, sizeof(value)) < 0 ||
+        !list_has_upgrade(value))
+        return fail(upgrade, 400, "Connection must be Upgrade", NULL);
+    if (lws_hdr_total_length(upgrade->wsi, WSI_TOKEN_EXTENSIONS) > EXTENSIONS_MAX)
+        return fail(upgrade, 400, "Sec-WebSocket-Extensions is over 254 bytes", NULL);
+
+    static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    if (copy_header(upgrade, WSI_TOKEN_KEY, value, sizeof(value)) != KEY_SIZE ||
+        strspn(value, base64) != KEY_SIZE - 2 || strcmp(value + KEY_SIZE - 2, "==") != 0)
+        return fail(upgrade, 400, "Sec-WebSocket-Key must be 16 bytes in base64", NULL);
+    return CW_OK;
+}
+
+static int check_origin(struct upgrade *upgrade)
+{
+    int size = lws_hdr_total_length(upgrade->wsi, WSI_TOKEN_ORIGIN);
+    const char *globs = upgrade->request->server->allow_origin;
+    if (size == 0 || strcmp(globs, "*") == 0)
+        return CW_OK;
+    char origin[512];
+    if (copy_header(upgrade, WSI_TOKEN_ORIGIN, origin, sizeof(origin)) > 0) {
+        while (*globs != '\0') {
+            globs += strspn(globs, ", \t");
+            size_t length = strcspn(globs, ", \t");
+            if (length > 0 && cw_glob_matches(cw_bytes_make(globs, length), cw_bytes_text(origin)))
+                return CW_OK;
+            globs += length;
+        }
+    }
+    return fail(upgrade, 403, "this Origin is not allowed", NULL);
+}
+
+static int parse_wishes(struct upgrade *upgrade)
+{
+    char protocols[LIST_HEADER_SIZE];
+    if (copy_header(upgrade, WSI_TOKEN_PROTOCOL, protocols, sizeof(protocols)) < 0)
+        return fail(upgrade, 400, "Sec-WebSocket-Protocol is over 126 bytes", NULL);
+
+    struct cw_writer query;
+    cw_writer_init(&query);
+    cw_query_write(upgrade->wsi, &query);
+    int rc = CW_ERR_NOMEM;
+    upgrade->error->error = (struct cw_handshake_error){500, "internal", "out of memory"};
+    if (!query.has_failed)
+        rc = cw_handshake_parse(cw_writer_view(&query), cw_bytes_text(protocols),
+                                upgrade->request->server->node->limits.max_groups,
+                                upgrade->handshake, &upgrade->error->error);
+    cw_writer_finish(&query);
+    if (rc < 0)
+        return rc;
+    const char *chosen = cw_handshake_subprotocol(upgrade->handshake->kind);
+    if (chosen == NULL || list_leads_to(protocols, chosen))
+        return CW_OK;
+    cw_handshake_finish(upgrade->handshake);
+    return fail(upgrade, 400, "Sec-WebSocket-Protocol can't be read", NULL);
+}
+
+int cw_upgrade_check(struct cw_request *request, struct lws *wsi,
+                     struct cw_handshake *ret_handshake, struct cw_upgrade_error *ret_error)
+{
+    static int (*const checks[])(struct upgrade * upgrade) = {
+        check_head_size, check_request_line, check_version,
+        check_headers,   check_origin,       parse_wishes,
+    };
+    struct upgrade upgrade = {
+        .request = request, .wsi = wsi, .handshake = ret_handshake, .error = ret_error};
+    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+        int rc = checks[i](&upgrade);
+        if (rc < 0)
+            return rc;
+    }
+    return CW_OK;
+}
+
+/* --- the channel ----------------------------------------------------------------------------- */
+
+struct cw_refusal cw_upgrade_admit(const struct cw_ws_server *server)
+{
+    const struct cw_node *node = server->node;
+    struct cw_refusal refusal = {.code = 0};
+    if (server->is_stopping || node->is_draining)
+        refusal = (struct cw_refusal){1001, "the node is going away", 0};
+    else if (node->count >= node->limits.max_connections)
+        refusal = (struct cw_refusal){1013, "the node is full", 0};
+    if (refusal.code != 0)
+        refusal.retry_ms =
+            FULL_RETRY_MIN_MS + cw_random_below(FULL_RETRY_MAX_MS - FULL_RETRY_MIN_MS);
+    return refusal;
+}
+
+/* The token of "Authorization: Bearer <token>", owned by the caller; NULL: none, or no memory
+ * (`ret_rc`). */
+static char *copy_bearer(struct lws *wsi, int *ret_rc)
+{
+    *ret_rc = CW_OK;
+    int size = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
+    if (size == 0)
+        return NULL;
+    char *value = malloc((size_t)size + 1);
+    if (value == NULL) {
+        *ret_rc = CW_ERR_NOMEM;
+        return NULL;
+    }
+    if (lws_hdr_copy(wsi, value, size + 1, WSI_TOKEN_HTTP_AUTHORIZATION) < 7 ||
+        strncasecmp(value, "Bearer ", 7) != 0) {
+        free(value);
+        return NULL;
+    }
+    const char *token = value + 7 + strspn(value + 7, " ");
+    memmove(value, token, strlen(token) + 1);
+    return value;
+}
+
+int cw_upgrade_create_channel(struct cw_request *request, struct lws *wsi,
+                              struct cw_handshake *handshake, const char *address)
+{
+    int rc;
+    char *bearer = copy_bearer(wsi, &rc);
+    if (rc < 0)
+        return rc;
+    char *token = handshake->token;
+    if (bearer != NULL)
+        handshake->token = bearer;
+    rc = cw_channel_create(request->server->node, handshake, address, NULL, &request->channel);
+    handshake->token = token;
+    free(bearer);
+    return rc;
+}

@@ -1,0 +1,43 @@
+/*
+ * upgrade.h - whether a request for an upgrade is a good one (RFC 6455 section 4.2, PROTOCOL:
+ * connecting).
+ */
+#ifndef CW_WS_UPGRADE_H
+#define CW_WS_UPGRADE_H
+
+#include <chanway/error.h>
+
+#include "protocol/handshake.h"
+#include "ws/request.h"
+
+struct cw_ws_server;
+struct lws;
+
+/* A request without an upgrade, or for another version, is told this (RFC 9110 section 15.5.22). */
+#define CW_UPGRADE_REQUIRED_HEADERS                                                                \
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+
+extern const struct cw_handshake_error cw_head_too_big;
+
+struct cw_upgrade_error {
+    struct cw_handshake_error error;
+    const char *headers; /* static: more header lines; NULL: none */
+};
+
+/**
+ * Checks the head that `wsi` holds, also for what makes the library drop the socket without an
+ * answer, and reads what the client asks for. CW_ERR_INVALID, CW_ERR_NOMEM: `ret_error` says what
+ * to answer.
+ */
+CW_MUST_CHECK int cw_upgrade_check(struct cw_request *request, struct lws *wsi,
+                                   struct cw_handshake *ret_handshake,
+                                   struct cw_upgrade_error *ret_error);
+
+/** Whether there is room for one more client, and time. */
+struct cw_refusal cw_upgrade_admit(const struct cw_ws_server *server);
+
+/** Gives `request` its channel. A bearer token in the head goes before the one of the URL. */
+CW_MUST_CHECK int cw_upgrade_create_channel(struct cw_request *request, struct lws *wsi,
+                                            struct cw_handshake *handshake, const char *address);
+
+#endif
