@@ -161,27 +161,40 @@ int cw_redis_link_call(struct cw_redis_link *link, struct cw_redis_request *requ
     return send_args(link, request, args, count);
 }
 
-int cw_redis_link_subscribe(struct cw_redis_link *link, const char *verb, const char *topic)
-{
-    if (link->state != LINK_READY)
-        return CW_ERR_UNAVAILABLE;
-    /* Through redisAppendCommand: hiredis 1.2 would hand the next command's reply to a callback of
-     * SSUBSCRIBE. An error reply finds no callback and ends the connection, which is what we want.
-     */
-    size_t before = sdslen(link->context->c.obuf);
-    if (redisAppendCommand(&link->context->c, "%s %s", verb, topic) != REDIS_OK)
-        return CW_ERR_NOMEM;
-    link->handed_bytes += sdslen(link->context->c.obuf) - before;
-    if (link->context->ev.addWrite != NULL)
-        link->context->ev.addWrite(link->context->ev.data);
-    return CW_OK;
-}
-
 static void on_hiredis_push(redisAsyncContext *context, void *reply)
 {
     struct cw_redis_link *link = context->data;
     if (link->state == LINK_READY)
         link->events.on_push(link->arg, reply);
+}
+
+/* hiredis takes `message` pushes for answers to its own SUBSCRIBE, and hands them to this callback.
+ */
+static void on_hiredis_message(redisAsyncContext *context, void *reply, void *arg)
+{
+    (void)arg;
+    if (reply != NULL)
+        on_hiredis_push(context, reply);
+}
+
+int cw_redis_link_subscribe(struct cw_redis_link *link, const char *verb, const char *topic)
+{
+    if (link->state != LINK_READY)
+        return CW_ERR_UNAVAILABLE;
+    redisAsyncContext *context = link->context;
+    size_t before = sdslen(context->c.obuf);
+    int rc = REDIS_OK;
+    if (strcmp(verb, "SUBSCRIBE") == 0) {
+        rc = redisAsyncCommand(context, on_hiredis_message, NULL, "SUBSCRIBE %s", topic);
+    } else {
+        /* Not redisAsyncCommand: hiredis 1.2 would hand the next command's reply to a callback of
+         * SSUBSCRIBE. An error reply finds no callback and ends the connection: what we want. */
+        rc = redisAppendCommand(&context->c, "%s %s", verb, topic);
+        if (context->ev.addWrite != NULL)
+            context->ev.addWrite(context->ev.data);
+    }
+    link->handed_bytes += sdslen(context->c.obuf) - before;
+    return rc == REDIS_OK ? CW_OK : CW_ERR_NOMEM;
 }
 
 /* Handshake: one step after the other, each answered before the next is sent. */
