@@ -91,7 +91,8 @@ static void read_socket(struct cw_loop *loop, int fd)
     uint64_t id = watch->id;
     for (int i = 0; i < READS_PER_TURN; i++) {
         loop->read_bytes = 0;
-        loop->options.before_read(loop->options.arg, watch->wsi, fd);
+        if (!loop->options.before_read(loop->options.arg, watch->wsi, fd))
+            return;
         service(loop, fd, LWS_POLLIN);
         watch = watch_of(loop, fd);
         if (watch == NULL || watch->id != id)

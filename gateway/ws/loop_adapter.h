@@ -26,8 +26,9 @@ struct cw_loop_options {
     void (*begin_turn)(void *arg);
     /** At the end of a turn. True: there is more to do, soon, but after other input. */
     bool (*end_turn)(void *arg);
-    /** The socket of `wsi` has something to read; and: it has been read, and `wsi` lives on. */
-    void (*before_read)(void *arg, struct lws *wsi, int fd);
+    /** The socket of `wsi` has something to read. False: it is not read now. */
+    bool (*before_read)(void *arg, struct lws *wsi, int fd);
+    /** It has been read, and `wsi` lives on. */
     void (*after_read)(void *arg, struct lws *wsi, int fd);
     void *arg;
 };

@@ -2,7 +2,7 @@
 #include "ws/query.h"
 
 #include "base/writer.h"
-#include "ws/request.h"
+#include "ws/head.h"
 
 #include <libwebsockets.h>
 
@@ -24,7 +24,7 @@ static void write_encoded(struct cw_writer *writer, const char *text, size_t siz
 
 void cw_query_write(struct lws *wsi, struct cw_writer *writer)
 {
-    char piece[CW_REQUEST_HEAD_MAX];
+    char piece[CW_HEAD_MAX];
     for (int i = 0;; i++) {
         int size = lws_hdr_copy_fragment(wsi, piece, sizeof(piece), WSI_TOKEN_HTTP_URI_ARGS, i);
         if (size < 0)

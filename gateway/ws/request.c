@@ -7,6 +7,7 @@
 #include "channel/channel.h"
 #include "http/http.h"
 #include "protocol/handshake.h"
+#include "ws/head.h"
 #include "ws/linger.h"
 #include "ws/listener.h"
 #include "ws/query.h"
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 /* A body up to this goes out together with its head, a bigger one in such pieces. */
 #define PIECE_MAX 16384
@@ -163,8 +165,8 @@ static int answer_without_upgrade(struct cw_request *request, struct lws *wsi,
         426, "bad_request", "this is a WebSocket: upgrade to it"};
     static const struct cw_handshake_error not_allowed = {405, "bad_request", "only GET"};
     if (method == CW_HTTP_GET)
-        return refuse(request, wsi, &upgrade_required, CW_UPGRADE_REQUIRED_HEADERS, true);
-    return refuse(request, wsi, &not_allowed, "Allow: GET\r\n", method != CW_HTTP_HEAD);
+        return refuse(request, wsi, &upgrade_required, CW_HEAD_UPGRADE, true);
+    return refuse(request, wsi, &not_allowed, CW_HEAD_ALLOW_GET, method != CW_HTTP_HEAD);
 }
 
 int cw_request_on_http(struct cw_request *request, struct lws *wsi)
@@ -182,7 +184,7 @@ int cw_request_on_http(struct cw_request *request, struct lws *wsi)
         .path = cw_bytes_make(path, (size_t)path_size),
         .is_admin = request->is_admin,
     };
-    if (cw_request_head_size(request, wsi) > CW_REQUEST_HEAD_MAX)
+    if (cw_request_head_size(request, wsi) > CW_HEAD_MAX)
         return refuse(request, wsi, &cw_head_too_big, NULL, http.method != CW_HTTP_HEAD);
     if (!request->is_admin && cw_bytes_is(http.path, request->server->path))
         return answer_without_upgrade(request, wsi, http.method);
@@ -202,7 +204,7 @@ int cw_request_on_writable(struct cw_request *request, struct lws *wsi)
 int cw_request_on_connect(struct cw_request *request, struct lws *wsi)
 {
     static const struct cw_handshake_error not_allowed = {405, "bad_request", "only GET"};
-    return refuse(request, wsi, &not_allowed, "Allow: GET\r\n", true);
+    return refuse(request, wsi, &not_allowed, CW_HEAD_ALLOW_GET, true);
 }
 
 /* --- upgrading ------------------------------------------------------------------------------- */
@@ -214,7 +216,7 @@ int cw_request_on_upgrade(struct cw_request *request, struct lws *wsi, const cha
     request->is_head_done = true;
 
     struct cw_handshake handshake = {0};
-    struct cw_upgrade_error error = {.headers = NULL};
+    struct cw_head_error error = {.headers = NULL};
     int rc = cw_upgrade_check(request, wsi, &handshake, &error);
     if (rc < 0)
         return refuse(request, wsi, &error.error, error.headers, true);
@@ -247,12 +249,37 @@ int cw_request_on_add_headers(const struct cw_request *request, struct lws_proce
     return 0;
 }
 
-/* --- the size of the head -------------------------------------------------------------------- */
+/* --- before the library has the head --------------------------------------------------------- */
 
-/* The library drops a socket whose head it can't keep, without a word: so its input is counted. */
-void cw_request_before_read(struct cw_request *request, int fd)
+/* Outside the library's callbacks: it is told to close by a timeout of no time. */
+static void refuse_and_drop(struct cw_request *request, struct lws *wsi,
+                            const struct cw_handshake_error *error, const char *headers)
 {
+    (void)refuse(request, wsi, error, headers, true);
+    request->is_head_done = true;
+    lws_set_timeout(wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
+}
+
+/* Looks at the first head without taking it. One that comes in pieces is not looked at. */
+static int look_at_head(struct cw_request *request, int fd, struct cw_head_error *ret_error)
+{
+    char bytes[CW_HEAD_MAX + 1];
+    request->was_looked_at = true;
+    ssize_t size = recv(fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+    if (size <= 0)
+        return CW_OK;
+    return cw_head_check(cw_bytes_make(bytes, (size_t)size), ret_error);
+}
+
+bool cw_request_before_read(struct cw_request *request, struct lws *wsi, int fd)
+{
+    struct cw_head_error error;
+    if (!request->was_looked_at && look_at_head(request, fd, &error) < 0) {
+        refuse_and_drop(request, wsi, &error.error, error.headers);
+        return false;
+    }
     request->unread_before = unread_bytes(fd);
+    return true;
 }
 
 void cw_request_after_read(struct cw_request *request, struct lws *wsi, int fd)
@@ -260,12 +287,11 @@ void cw_request_after_read(struct cw_request *request, struct lws *wsi, int fd)
     int read = request->unread_before - unread_bytes(fd);
     if (request->is_head_done || read <= 0)
         return;
+    /* The library drops a socket whose head it can't keep, without a word: so its input is counted.
+     */
     request->head_bytes += (size_t)read;
-    if (request->head_bytes <= CW_REQUEST_HEAD_MAX)
-        return;
-    request->is_head_done = true;
-    (void)refuse(request, wsi, &cw_head_too_big, NULL, true);
-    lws_set_timeout(wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
+    if (request->head_bytes > CW_HEAD_MAX)
+        refuse_and_drop(request, wsi, &cw_head_too_big, NULL);
 }
 
 size_t cw_request_head_size(const struct cw_request *request, struct lws *wsi)

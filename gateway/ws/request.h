@@ -37,6 +37,7 @@ struct cw_refusal {
 struct cw_request {
     struct cw_ws_server *server;
     bool is_admin;              /* came in by the admin listener */
+    bool was_looked_at;         /* the first head has been checked, or came in pieces */
     bool is_head_done;          /* this request's head has been handed to us */
     int unread_before;          /* in the socket, before it is read */
     size_t head_bytes;          /* read so far */
@@ -61,8 +62,9 @@ int cw_request_on_writable(struct cw_request *request, struct lws *wsi);
 /** The method was CONNECT: there are no headers to look at. */
 int cw_request_on_connect(struct cw_request *request, struct lws *wsi);
 
-/** Its socket is about to be read; it has been read: is the head too big? */
-void cw_request_before_read(struct cw_request *request, int fd);
+/** Its socket is about to be read. False: it was answered instead, and is being closed. */
+bool cw_request_before_read(struct cw_request *request, struct lws *wsi, int fd);
+/** It has been read: is the head too big? */
 void cw_request_after_read(struct cw_request *request, struct lws *wsi, int fd);
 /** Bytes of the head that has just been handed to us (with what came in the same read behind it).
  */

@@ -154,17 +154,18 @@ static bool on_end_turn(void *arg)
     return cw_flush_dirty(server) || has_more;
 }
 
-static void on_before_read(void *arg, struct lws *wsi, int fd)
+static bool on_before_read(void *arg, struct lws *wsi, int fd)
 {
     struct cw_ws_server *server = arg;
     struct cw_connection *connection = cw_connection_of(wsi);
     struct cw_request *request = connection == NULL ? cw_request_of(wsi) : NULL;
-    if (request != NULL) {
-        cw_request_before_read(request, fd);
-    } else if (connection != NULL && connection->channel != NULL) {
+    if (request != NULL)
+        return cw_request_before_read(request, wsi, fd);
+    if (connection != NULL && connection->channel != NULL) {
         connection->channel->last_seen_ms = server->node->now_ms;
         connection->channel->is_pinged = false;
     }
+    return true;
 }
 
 static void on_after_read(void *arg, struct lws *wsi, int fd)

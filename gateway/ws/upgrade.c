@@ -31,15 +31,12 @@
 #define FULL_RETRY_MIN_MS 1000
 #define FULL_RETRY_MAX_MS 5000
 
-const struct cw_handshake_error cw_head_too_big = {431, "bad_request",
-                                                   "the request's head is over 8 KiB"};
-
 /* What the checks look at. */
 struct upgrade {
     struct cw_request *request;
     struct lws *wsi;
     struct cw_handshake *handshake;
-    struct cw_upgrade_error *error;
+    struct cw_head_error *error;
 };
 
 static int fail(struct upgrade *upgrade, int status, const char *message, const char *headers)
@@ -109,7 +106,7 @@ static bool list_leads_to(const char *list, const char *name)
 
 static int check_head_size(struct upgrade *upgrade)
 {
-    if (cw_request_head_size(upgrade->request, upgrade->wsi) <= CW_REQUEST_HEAD_MAX)
+    if (cw_request_head_size(upgrade->request, upgrade->wsi) <= CW_HEAD_MAX)
         return CW_OK;
     upgrade->error->error = cw_head_too_big;
     return CW_ERR_INVALID;
@@ -124,7 +121,7 @@ static int check_request_line(struct upgrade *upgrade)
     if (upgrade->request->is_admin || !cw_bytes_is(asked, upgrade->request->server->path))
         return fail(upgrade, 404, "no such path", NULL);
     if (method != LWSHUMETH_GET)
-        return fail(upgrade, 405, "only GET", "Allow: GET\r\n");
+        return fail(upgrade, 405, "only GET", CW_HEAD_ALLOW_GET);
 
     char version[16];
     if (copy_header(upgrade, WSI_TOKEN_HTTP, version, sizeof(version)) < 0 ||
@@ -140,7 +137,7 @@ static int check_version(struct upgrade *upgrade)
     char version[16];
     if (copy_header(upgrade, WSI_TOKEN_VERSION, version, sizeof(version)) < 0 ||
         strcmp(version, "13") != 0)
-        return fail(upgrade, 426, "Sec-WebSocket-Version must be 13", CW_UPGRADE_REQUIRED_HEADERS);
+        return fail(upgrade, 426, "Sec-WebSocket-Version must be 13", CW_HEAD_UPGRADE);
     return CW_OK;
 }
 
@@ -207,7 +204,7 @@ static int parse_wishes(struct upgrade *upgrade)
 }
 
 int cw_upgrade_check(struct cw_request *request, struct lws *wsi,
-                     struct cw_handshake *ret_handshake, struct cw_upgrade_error *ret_error)
+                     struct cw_handshake *ret_handshake, struct cw_head_error *ret_error)
 {
     static int (*const checks[])(struct upgrade * upgrade) = {
         check_head_size, check_request_line, check_version,

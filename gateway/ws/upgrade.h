@@ -8,21 +8,11 @@
 #include <chanway/error.h>
 
 #include "protocol/handshake.h"
+#include "ws/head.h"
 #include "ws/request.h"
 
 struct cw_ws_server;
 struct lws;
-
-/* A request without an upgrade, or for another version, is told this (RFC 9110 section 15.5.22). */
-#define CW_UPGRADE_REQUIRED_HEADERS                                                                \
-    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-
-extern const struct cw_handshake_error cw_head_too_big;
-
-struct cw_upgrade_error {
-    struct cw_handshake_error error;
-    const char *headers; /* static: more header lines; NULL: none */
-};
 
 /**
  * Checks the head that `wsi` holds, also for what makes the library drop the socket without an
@@ -31,7 +21,7 @@ struct cw_upgrade_error {
  */
 CW_MUST_CHECK int cw_upgrade_check(struct cw_request *request, struct lws *wsi,
                                    struct cw_handshake *ret_handshake,
-                                   struct cw_upgrade_error *ret_error);
+                                   struct cw_head_error *ret_error);
 
 /** Whether there is room for one more client, and time. */
 struct cw_refusal cw_upgrade_admit(const struct cw_ws_server *server);
