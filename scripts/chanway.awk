@@ -1,0 +1,248 @@
+# chanway.awk - what scripts/chanway prints: flat lists, one a line as redis-cli --json writes them.
+#
+#   mode      rows      each line is a list of rows with the fields `names` (by commas)
+#             map       each line is a map, shown whole
+#             maps      each line is a map, a row of its own; columns: the fields `names`
+#             messages  each line is a list of id, type, from, payload
+#   json      1: as JSON; else for the eye
+#   skip      rows: elements before the first row
+#   label     maps: a file with a line for each map, which becomes its first field, called `label_name`
+#   last      messages: the last id that is known; is written to the file `last_file` at the end
+#   wanted    messages: how many of the last ones are shown; 0: all
+#   open_end  messages: as they come, an object a line in place of one list
+#   name      begins what is said on standard error
+
+function ends_escaped(text,    i) {
+    for (i = length(text); i > 0 && substr(text, i, 1) == "\\"; i--) ;
+    return (length(text) - i) % 2
+}
+
+function add_item(text, is_quoted) {
+    item[++count] = text
+    quoted[count] = is_quoted
+}
+
+function add_numbers(text) {
+    while (match(text, /-?[0-9]+/)) {
+        add_item(substr(text, RSTART, RLENGTH), 0)
+        text = substr(text, RSTART + RLENGTH)
+    }
+}
+
+# Fills item[1..count]: strings as they are between their quotes, numbers.
+function split_list(line,    parts, n, i, text) {
+    count = 0
+    n = split(line, parts, /"/)
+    for (i = 1; i <= n; i++) {
+        add_numbers(parts[i])
+        if (i == n)
+            break
+        text = parts[++i]
+        while (i < n && ends_escaped(text))
+            text = text "\"" parts[++i]
+        add_item(text, 1)
+    }
+}
+
+# The bytes of a JSON string; redis-cli writes \u only for control characters.
+function decoded(text,    parts, n, i, out, first) {
+    n = split(text, parts, /\\/)
+    out = parts[1]
+    for (i = 2; i <= n; i++) {
+        first = substr(parts[i], 1, 1)
+        if (first == "" && i < n)
+            out = out "\\" parts[++i]
+        else if (first == "u")
+            out = out sprintf("%c", 16 * hex(substr(parts[i], 4, 1)) + hex(substr(parts[i], 5, 1))) \
+                substr(parts[i], 6)
+        else
+            out = out (first in plain ? plain[first] : first) substr(parts[i], 2)
+    }
+    return out
+}
+
+function hex(digit) { return index("0123456789abcdef", tolower(digit)) - 1 }
+
+function symbol(value) {
+    return substr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", value + 1, 1)
+}
+
+function base64(bytes,    i, n, out, a, b, c) {
+    n = length(bytes)
+    for (i = 1; i <= n; i += 3) {
+        a = ordinal[substr(bytes, i, 1)]
+        b = i + 1 <= n ? ordinal[substr(bytes, i + 1, 1)] : 0
+        c = i + 2 <= n ? ordinal[substr(bytes, i + 2, 1)] : 0
+        out = out symbol(int(a / 4)) symbol(a % 4 * 16 + int(b / 16)) \
+            (i + 1 <= n ? symbol(b % 16 * 4 + int(c / 64)) : "=") \
+            (i + 2 <= n ? symbol(c % 64) : "=")
+    }
+    return out
+}
+
+# No payload of a stranger moves the terminal's cursor.
+function harmless(text) {
+    gsub(/[\001-\037\177]/, " ", text)
+    return text
+}
+
+function shown(i) { return quoted[i] ? harmless(decoded(item[i])) : item[i] }
+function as_json(i) { return quoted[i] ? "\"" item[i] "\"" : item[i] }
+
+# --- rows ---------------------------------------------------------------------------------------
+
+function print_object(text) {
+    if (open_end)
+        print text
+    else
+        printf "%s%s", printed++ ? ",\n " : "[", text
+}
+
+function set_cell(column, text) {
+    cell[rows, column] = text
+    if (length(text) > widest[column])
+        widest[column] = length(text)
+}
+
+function add_row(start,    f, out) {
+    for (f = 1; f <= width; f++) {
+        if (json)
+            out = out (f > 1 ? "," : "") "\"" field[f] "\":" as_json(start + f - 1)
+        else
+            set_cell(f, shown(start + f - 1))
+    }
+    if (json)
+        print_object("{" out "}")
+    rows++
+}
+
+function add_map(first,    i, out, column) {
+    if (json)
+        out = first == "" ? "" : "\"" label_name "\":\"" first "\""
+    else if (first != "")
+        set_cell(1, first)
+    for (i = 1; i < count; i += 2) {
+        if (json)
+            out = out (out == "" ? "" : ",") as_json(i) ":" as_json(i + 1)
+        else if (item[i] in column_of)
+            set_cell(column_of[item[i]], shown(i + 1))
+    }
+    if (json)
+        print_object("{" out "}")
+    rows++
+}
+
+function print_table(    row, f, line) {
+    for (row = 0; row < rows; row++) {
+        line = ""
+        for (f = 1; f <= width; f++)
+            line = line (f < width ? sprintf("%-" (widest[f] + 2) "s", cell[row, f]) : cell[row, f])
+        sub(/ +$/, "", line)
+        print line
+    }
+}
+
+function print_map(    i, out) {
+    for (i = 1; i < count; i += 2) {
+        if (json)
+            out = out (i > 1 ? "," : "") as_json(i) ":" as_json(i + 1)
+        else
+            printf "%-10s %s\n", item[i], shown(i + 1)
+    }
+    if (json)
+        print "{" out "}"
+}
+
+# --- messages -----------------------------------------------------------------------------------
+
+function message_json(i,    payload) {
+    if (item[i + 1] == "json")
+        payload = "\"data\":" harmless(decoded(item[i + 3])) # only white space is changed by it
+    else if (item[i + 1] == "text")
+        payload = "\"text\":" as_json(i + 3)
+    else
+        payload = "\"bytes\":\"" base64(decoded(item[i + 3])) "\""
+    return "{\"id\":" as_json(i) ",\"type\":" as_json(i + 1) ",\"from\":" as_json(i + 2) "," payload "}"
+}
+
+function message_text(i) {
+    return item[i] "  " shown(i + 2) "  " \
+        (item[i + 1] == "bytes" ? "base64:" base64(decoded(item[i + 3])) : shown(i + 3))
+}
+
+function print_message(text) {
+    if (json)
+        print_object(text)
+    else
+        print text
+}
+
+function check_gap(id,    now, before, lost) {
+    split(id, now, "-")
+    split(last, before, "-")
+    lost = now[1] == before[1] ? now[2] - before[2] - 1 : 0
+    if (lost > 0)
+        printf "%s: %d messages are gone: the history is shorter\n", name, lost > "/dev/stderr"
+    last = id
+}
+
+function add_messages(    i, text) {
+    for (i = 1; i + 3 <= count; i += 4) {
+        check_gap(item[i])
+        text = json ? message_json(i) : message_text(i)
+        if (!wanted) {
+            print_message(text)
+        } else {
+            kept[rows++] = text
+            delete kept[rows - 1 - wanted]
+        }
+    }
+}
+
+# --------------------------------------------------------------------------------------------------
+
+BEGIN {
+    for (i = 0; i < 256; i++)
+        ordinal[sprintf("%c", i)] = i
+    plain["b"] = "\b"; plain["f"] = "\f"; plain["n"] = "\n"; plain["r"] = "\r"; plain["t"] = "\t"
+    rows = 0
+    width = split(names, field, ",")
+    for (i = 1; i <= width; i++) {
+        column_of[field[i]] = i
+        if (!json)
+            set_cell(i, field[i])
+    }
+    rows = !json && (mode == "rows" || mode == "maps")
+}
+
+{
+    title = ""
+    if (label != "")
+        getline title < label
+}
+
+/^error:/ { next } # went while it was listed
+
+{
+    split_list($0)
+    if (mode == "map")
+        print_map()
+    else if (mode == "maps")
+        add_map(title)
+    else if (mode == "messages")
+        add_messages()
+    else
+        for (i = skip + 1; i + width - 1 <= count; i += width)
+            add_row(i)
+}
+
+END {
+    if (last_file != "")
+        print last > last_file
+    for (i = rows > wanted ? rows - wanted : 0; wanted && i < rows; i++)
+        print_message(kept[i])
+    if (json && mode != "map" && !open_end)
+        print printed ? "]" : "[]"
+    if (!json && (mode == "rows" || mode == "maps"))
+        print_table()
+}
