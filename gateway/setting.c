@@ -198,7 +198,7 @@ static bool is_origins(const char *text)
     const char *at = text;
     for (;;) {
         size_t size = strcspn(at, ",");
-        if (strspn(at, " \t") >= size)
+        if (strspn(at, " ") >= size)
             return false;
         if (at[size] == '\0')
             return true;

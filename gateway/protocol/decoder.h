@@ -44,8 +44,8 @@ typedef int (*cw_field_fn)(void *arg, struct cw_bytes key, const struct cw_value
 
 struct cw_decoder {
     const struct cw_decoder_ops *ops;
-    char message[120];   /* what is wrong with the frame, after CW_ERR_* of `open` or has_bad_text */
-    bool has_bad_text; /* some string of the frame is no Unicode: it will be refused, with its id */
+    char message[120]; /* what is wrong with the frame, after CW_ERR_* of `open` or has_bad_text */
+    bool has_bad_text; /* some string of the frame is no good: it will be refused, with its id */
 };
 
 struct cw_decoder_ops {

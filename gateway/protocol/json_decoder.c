@@ -153,11 +153,15 @@ static int read_document(struct cw_decoder *decoder, struct cw_bytes text, const
     *ret_code = error.code;
     if (*ret_document != NULL)
         return CW_OK;
-    if (error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION) {
+    if (error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION && alc == NULL) {
         (void)snprintf(decoder->message, sizeof(decoder->message), "%s",
                        cw_error_text(CW_ERR_NOMEM));
         return CW_ERR_NOMEM;
     }
+    /* The pool holds any valid text of its size; it is full only where brackets are never closed.
+     */
+    if (error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+        error.msg = "brackets are not closed";
     (void)snprintf(decoder->message, sizeof(decoder->message), "not valid JSON: %s at byte %zu",
                    error.msg, error.pos);
     return CW_ERR_INVALID;
