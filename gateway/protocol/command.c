@@ -80,6 +80,8 @@ static const char *const op_names[CW_OP_COUNT] = {
 
 struct cw_command_parser {
     struct cw_decoder *decoders[CW_KIND_COUNT]; /* NULL: that kind has no commands */
+    struct cw_decoder
+        *checker; /* JSON; of its own, so that a check leaves a command's views alone */
     struct cw_group_since group_since[CW_COMMAND_GROUPS_MAX];
 };
 
@@ -530,7 +532,8 @@ struct cw_command_parser *cw_command_parser_create(size_t max_message)
     if (parser == NULL)
         return NULL;
     parser->decoders[CW_KIND_JSON] = cw_json_decoder_create(max_message);
-    if (parser->decoders[CW_KIND_JSON] == NULL) {
+    parser->checker = cw_json_decoder_create(max_message);
+    if (parser->decoders[CW_KIND_JSON] == NULL || parser->checker == NULL) {
         cw_command_parser_destroy(parser);
         return NULL;
     }
@@ -545,6 +548,8 @@ void cw_command_parser_destroy(struct cw_command_parser *parser)
         if (parser->decoders[kind] != NULL)
             parser->decoders[kind]->ops->destroy(parser->decoders[kind]);
     }
+    if (parser->checker != NULL)
+        parser->checker->ops->destroy(parser->checker);
     free(parser);
 }
 
@@ -573,7 +578,7 @@ int cw_command_parse(struct cw_command_parser *parser, enum cw_kind kind, struct
 int cw_command_check_raw(struct cw_command_parser *parser, enum cw_payload_type type,
                          bool is_binary, struct cw_bytes frame, struct cw_command_error *ret_error)
 {
-    struct cw_decoder *json = parser->decoders[CW_KIND_JSON];
+    struct cw_decoder *json = parser->checker;
 
     memset(ret_error, 0, sizeof(*ret_error));
     if (is_binary && type != CW_PAYLOAD_BYTES)
@@ -588,5 +593,5 @@ int cw_command_check_raw(struct cw_command_parser *parser, enum cw_payload_type 
 
 bool cw_json_is_valid(struct cw_command_parser *parser, struct cw_bytes text)
 {
-    return cw_json_check(parser->decoders[CW_KIND_JSON], text) == CW_OK;
+    return cw_json_check(parser->checker, text) == CW_OK;
 }

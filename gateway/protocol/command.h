@@ -47,7 +47,7 @@ struct cw_group_since {
     struct cw_position position;
 };
 
-/** Views are valid until the parser is used again or the frame's bytes go. Absent fields: empty, false, 0. */
+/** Views are valid until the parser parses again (checks don't matter) or the frame's bytes go. Absent fields: empty, false, 0. */
 struct cw_command {
     enum cw_op_code op;
     struct cw_command_id id;

@@ -4,8 +4,9 @@
 #include "protocol/base64.h"
 #include "protocol/encoder.h"
 
-#define PLAIN   0
-#define AS_CODE 'u'
+#define PLAIN     0
+#define AS_CODE   'u'
+#define EACH_BYTE UINT64_C(0x0101010101010101)
 
 /* What follows the backslash for each byte of a string; PLAIN: it is written as it is. */
 static const char escapes[256] = {
@@ -37,20 +38,39 @@ static void put_escape(struct cw_encoder *encoder, unsigned char byte)
     cw_encoder_put(encoder, escape, escapes[byte] == AS_CODE ? 6 : 2);
 }
 
+/* Not 0 if one of the eight bytes of `word` is 0. */
+static uint64_t has_zero_byte(uint64_t word)
+{
+    return (word - EACH_BYTE) & ~word & (EACH_BYTE << 7);
+}
+
+/* How many of the first bytes of `text` are PLAIN: eight at a time, then one by one. */
+static size_t plain_size(const char *text, size_t size)
+{
+    size_t plain = 0;
+    for (; size - plain >= sizeof(uint64_t); plain += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, text + plain, sizeof(word));
+        uint64_t below_space = (word - EACH_BYTE * ' ') & ~word & (EACH_BYTE << 7);
+        if ((below_space | has_zero_byte(word ^ (EACH_BYTE * '"')) |
+             has_zero_byte(word ^ (EACH_BYTE * '\\'))) != 0)
+            break;
+    }
+    while (plain < size && escapes[(unsigned char)text[plain]] == PLAIN)
+        plain++;
+    return plain;
+}
+
 static void put_string(struct cw_encoder *encoder, struct cw_bytes text)
 {
     cw_encoder_put(encoder, "\"", 1);
-    size_t start = 0;
     for (size_t i = 0; i < text.size; i++) {
-        unsigned char byte = (unsigned char)text.data[i];
-        if (escapes[byte] == PLAIN)
-            continue;
-        cw_encoder_put(encoder, text.data + start, i - start);
-        put_escape(encoder, byte);
-        start = i + 1;
+        size_t plain = plain_size(text.data + i, text.size - i);
+        cw_encoder_put(encoder, text.data + i, plain);
+        i += plain;
+        if (i < text.size)
+            put_escape(encoder, (unsigned char)text.data[i]);
     }
-    if (text.size > start)
-        cw_encoder_put(encoder, text.data + start, text.size - start);
     cw_encoder_put(encoder, "\"", 1);
 }
 

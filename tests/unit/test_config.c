@@ -493,16 +493,13 @@ static void reload_takes_over_what_is_reloadable(void **state)
     struct cw_writer writer;
 
     cw_writer_init(&writer);
-    config_case_write_text(fixture,
-                           "history-size.a = 1\nlog-level = info\npath = /a\nallow-origin = x\n");
+    config_case_write_text(fixture, "history-size.a = 1\nlog-level = info\npath = /a\n");
     config_case_flag(fixture, "--max-groups=9");
     config_case_accept(fixture);
-    config_case_write_text(fixture,
-                           "history-size.b = 2\nlog-level = debug\npath = /b\nallow-origin = y\n"
-                           "listen = :1\nmax-groups = 5\n");
+    config_case_write_text(fixture, "history-size.b = 2\nlog-level = debug\npath = /b\n"
+                                    "listen = :1\nmax-groups = 5\n");
     assert_int_equal(reload(fixture, &writer), CW_OK);
     assert_int_equal(fixture->config.log_level, CW_LOG_DEBUG);
-    assert_string_equal(fixture->config.allow_origin, "y");
     assert_int_equal(fixture->config.max_groups, 9);
     assert_int_equal(cw_config_history(&fixture->config, cw_bytes_text("a")).size, 100);
     assert_int_equal(cw_config_history(&fixture->config, cw_bytes_text("b")).size, 2);

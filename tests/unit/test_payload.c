@@ -421,6 +421,21 @@ static void raw_frames_are_read_by_the_type_of_their_channel(void **state)
     }
 }
 
+static void checks_leave_a_parsed_command_alone(void **state)
+{
+    struct command_case *fixture = *state;
+    struct cw_command_error error;
+    command_case_accept(fixture, "{\"op\":\"publish\",\"group\":\"g\",\"text\":\"a\\u0062c\"}");
+    assert_true(
+        cw_json_is_valid(fixture->parser, cw_bytes_text("[\"xxxxxxxxxxxxxxxxxxxxxxxxxx\"]")));
+    assert_int_equal(cw_command_check_raw(fixture->parser, CW_PAYLOAD_JSON, false,
+                                          cw_bytes_text("[\"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\"]"),
+                                          &error),
+                     CW_OK);
+    assert_true(cw_bytes_is(fixture->command.group, "g"));
+    assert_payload(fixture, CW_PAYLOAD_TEXT, cw_bytes_text("abc"));
+}
+
 static void json_of_back_ends_may_be_larger_than_a_message(void **state)
 {
     struct command_case *fixture = *state;
@@ -521,6 +536,7 @@ int main(void)
         CASE_TEST(frames_cut_anywhere_are_refused),
         CASE_TEST(frames_with_any_byte_changed_are_answered),
         CASE_TEST(raw_frames_are_read_by_the_type_of_their_channel),
+        CASE_TEST(checks_leave_a_parsed_command_alone),
         CASE_TEST(json_of_back_ends_may_be_larger_than_a_message),
         cmocka_unit_test(base64_of_every_length_comes_back),
         cmocka_unit_test(utf8_is_checked_by_rfc_3629),
