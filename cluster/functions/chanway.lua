@@ -30,7 +30,8 @@ local KEEP_MS = 86400000 -- how long a group without members keeps its last id a
 local KEY_MS = 120000 -- how long an idempotency key is remembered at least
 local TRIM_MAX = 1000 -- entries that one publish removes for the sake of bytes
 local CHUNK = 1000 -- values handed to one command: Lua's unpack can't do 8000
-local SCAN_COUNT = 16 -- of HSCAN; a cursor means the same members only under the same count
+local SCAN_COUNT = 16 -- of HSCAN: a batch is a few more, or the whole of a small hash
+local CURSOR_MAX, TOLD_DIGITS = 64, 8 -- bytes of a members cursor; digits by which it names a member
 
 local function bad(why)
   return redis.error_reply('BADREQUEST ' .. why)
@@ -369,54 +370,77 @@ local function split_member(value)
   return node or value, user or ''
 end
 
--- One batch of HSCAN as a map uuid -> value with its uuids, and the next batch's cursor; nil: no cursor.
-local function scan_members(m, cursor)
-  local reply = redis.pcall('HSCAN', m, cursor, 'COUNT', SCAN_COUNT)
+-- One batch of HSCAN: uuid -> value, the uuids that `is_told` does not know, the next batch's cursor;
+-- nil: `cursor` is none.
+local function scan_members(m, cursor, step, is_told)
+  local reply = redis.pcall('HSCAN', m, cursor, 'COUNT', step)
   if reply.err then return nil end
   local values, uuids = {}, {}
   for i = 1, #reply[2], 2 do
     local uuid = reply[2][i]
-    if not values[uuid] then uuids[#uuids + 1] = uuid end
+    if not values[uuid] and not is_told(uuid) then uuids[#uuids + 1] = uuid end
     values[uuid] = reply[2][i + 1]
   end
   return values, uuids, reply[1]
 end
 
--- A page never has more than `count` members, though HSCAN gives a small hash whole and a large one by
--- the bucket. A cursor inside a batch is "<batch>.<n>.<uuid>": its members up to `uuid`, n of them, were
--- told. Are there more of them now, then the table shrank and some are new: the batch is told again.
-local function resume_batch(uuids, told, last)
-  local rest = {}
-  for i = 1, #uuids do
-    if uuids[i] > last then rest[#rest + 1] = uuids[i] end
+-- Which members of a cursor's batch were told; `rest` is what follows its `mark` (page_members).
+local function told_by(mark, rest)
+  if mark == '-' then
+    return function(uuid) return string.find(rest, string.sub(uuid, -TOLD_DIGITS), 1, true) end
   end
-  if #uuids - #rest > told then return uuids, 0 end
-  return rest, #uuids - #rest
+  return function(uuid) return mark ~= '' and uuid <= rest end
 end
 
--- {next cursor, then what `add` puts there of each}; nil: `cursor` is none.
+-- The cursor after `take` of the uuids of a batch that does not fit; nil: end the page before it.
+local function split_batch(batch, is_whole, mark, rest, uuids, take, is_first)
+  if not is_whole then
+    local told = mark == '-' and { rest } or {}
+    for i = 1, take do told[#told + 1] = string.sub(uuids[i], -TOLD_DIGITS) end
+    told = batch .. '-' .. table.concat(told, '-')
+    if #told <= CURSOR_MAX then return told end
+    if not is_first then return nil end
+  end
+  table.sort(uuids)
+  return batch .. (is_whole and '.' or ':') .. uuids[take]
+end
+
+-- A batch that fits into `left`, or the smallest there is.
+local function next_batch(m, batch, mark, rest, left)
+  local is_told = told_by(mark, rest)
+  if mark == '' or mark == '.' then
+    local values, uuids, following = scan_members(m, batch, SCAN_COUNT, is_told)
+    if not values or #uuids <= left or (batch == '0' and following == '0') then
+      return values, uuids, following
+    end
+  end
+  return scan_members(m, batch, 1, is_told)
+end
+
+-- {next cursor, then what `add` puts there of each}; nil: `cursor` is none. A page never has more than
+-- `count` members, though HSCAN gives a small hash whole and a large one by the bucket. A cursor is
+--   <batch>                 where the last one ended
+--   <batch>.<uuid>          in a batch that is the whole hash: after `uuid` in their order
+--   <batch>-<digits>-...    in a bucket: all but those whose uuids end so. The bucket gets more members
+--                           when the table shrinks, and none of them may be passed over
+--   <batch>:<uuid>          in a bucket of which more were told than a cursor can hold
 local function page_members(k, cursor, count, add)
-  local batch, told, last = string.match(cursor, '^(%d+)%.(%d+)%.([0-9a-f-]+)$')
-  batch, told, last = batch or string.match(cursor, '^%d+$'), tonumber(told), last or ''
-  if not batch or #cursor > 80 then return nil end
+  local batch, mark, rest = string.match(cursor, '^(%d+)([.:-]?)([0-9a-f-]*)$')
+  if not batch or #cursor > CURSOR_MAX or (mark == '') ~= (rest == '') then return nil end
   local out, left = { '0' }, count
   repeat
-    local values, uuids, next_batch = scan_members(k .. ':m', batch)
+    local values, uuids, following = next_batch(k .. ':m', batch, mark, rest, left)
     if not values then return nil end
-    local skipped = 0
-    if told then uuids, skipped = resume_batch(uuids, told, last) end
-    local take = math.min(left, #uuids)
-    if take < #uuids then table.sort(uuids) end
-    for i = 1, take do
-      add(out, uuids[i], split_member(values[uuids[i]]))
+    local take, split = #uuids, nil
+    if take > left then
+      split = split_batch(batch, following == '0' and batch == '0', mark, rest, uuids, left, left == count)
+      take = split and left or 0
+      following = split or batch
     end
-    left, told = left - take, nil
-    if take < #uuids then
-      out[1] = string.format('%s.%d.%s', batch, skipped + take, uuids[take] or last)
-      return out
-    end
-    batch = next_batch
-  until batch == '0' or left == 0
+    for i = 1, take do add(out, uuids[i], split_member(values[uuids[i]])) end
+    local is_full = take < #uuids or take == left
+    batch, mark, rest, left = following, '', '', left - take
+  until batch == '0' or is_full
   out[1] = batch
   return out
 end

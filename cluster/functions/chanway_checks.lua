@@ -148,7 +148,7 @@ end
 local OPTIONS = {
   FROM = function(text) return is_group_name(text) and not is_uuid(text) and text or nil end,
   KEY = function(text) return #text >= 1 and #text <= IDEMPOTENCY_KEY_MAX and text or nil end,
-  CURSOR = function(text) return #text <= 80 and text or nil end,
+  CURSOR = function(text) return text end, -- page_members looks at it
   COUNT = function(text)
     local count = string.find(text, '^%d+$') and tonumber(text) or 0
     return count >= 1 and count <= COUNT_MAX and count or nil
