@@ -15,6 +15,7 @@
 
 #include <libwebsockets.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,6 +25,7 @@
 /* RFC 6455 section 5.5: a control frame's payload, less the code. */
 #define REASON_MAX 123
 
+#define CLOSE_GOING_AWAY   1001
 #define CLOSE_PROTOCOL     1002
 #define CLOSE_NO_CODE      1005
 #define CLOSE_LOST         1006
@@ -370,10 +372,27 @@ int cw_connection_on_writable(struct cw_connection *connection)
     return 0;
 }
 
+/* Whether the peer is still there; if not, the library drops the connection because of that. */
+static bool is_peer_there(const struct cw_connection *connection)
+{
+    char byte;
+    ssize_t size = recv(lws_get_socket_fd(connection->wsi), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return size > 0 || (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
+}
+
 void cw_connection_on_unbind(struct cw_connection *connection)
 {
-    if (!connection->is_closing) {
-        begin_closing(connection);
+    bool is_ending = connection->server->is_ending;
+    if (!connection->is_closing || (is_ending && !connection->is_close_sent)) {
+        /* There are broken frames for which the library closes without a close frame. */
+        if (lws_get_close_length(connection->wsi) == 0 && is_peer_there(connection)) {
+            cw_buf_unref(connection->close_frame);
+            connection->close_frame =
+                create_close_frame(is_ending ? CLOSE_GOING_AWAY : CLOSE_PROTOCOL, NULL);
+            cw_flush_connection(connection);
+        }
+        if (!connection->is_closing)
+            begin_closing(connection);
         return;
     }
     /* The library would send a close frame of its own behind ours. */

@@ -48,6 +48,7 @@ struct cw_loop {
     struct event post_turn;
     struct event timer; /* of the library */
     int64_t timer_at_ms;
+    int64_t turn_began_us;
     bool is_turn_begun;
     bool is_post_turn_armed;
     bool is_in_post_turn;
@@ -70,6 +71,7 @@ static void begin_turn(struct cw_loop *loop)
     if (loop->is_turn_begun)
         return;
     loop->is_turn_begun = true;
+    loop->turn_began_us = cw_clock_us(); /* libevent's own idea of now is up to 4 ms old */
     loop->options.begin_turn(loop->options.arg);
 }
 
@@ -161,17 +163,6 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
     cw_loop_request_post_turn(loop);
 }
 
-/* libevent's cached time is that at which epoll_wait() came back. */
-static void measure_turn(struct cw_loop *loop)
-{
-    struct timeval begin, now;
-    if (event_base_gettimeofday_cached(loop->options.event_base, &begin) < 0 ||
-        gettimeofday(&now, NULL) < 0)
-        return;
-    int64_t us = (int64_t)(now.tv_sec - begin.tv_sec) * 1000000 + now.tv_usec - begin.tv_usec;
-    cw_histogram_add(&CW_STAT(loop_turn_seconds), us > 0 ? us : 0);
-}
-
 static void on_post_turn(evutil_socket_t fd, short events, void *arg)
 {
     (void)fd;
@@ -183,7 +174,7 @@ static void on_post_turn(evutil_socket_t fd, short events, void *arg)
     if (loop->context != NULL)
         run_timers(loop);
     loop->is_in_post_turn = false;
-    measure_turn(loop);
+    cw_histogram_add(&CW_STAT(loop_turn_seconds), cw_clock_us() - loop->turn_began_us);
 
     loop->is_turn_begun = false;
     loop->is_post_turn_armed = false;

@@ -218,8 +218,10 @@ int cw_request_on_upgrade(struct cw_request *request, struct lws *wsi, const cha
     struct cw_handshake handshake = {0};
     struct cw_head_error error = {.headers = NULL};
     int rc = cw_upgrade_check(request, wsi, &handshake, &error);
-    if (rc < 0)
-        return refuse(request, wsi, &error.error, error.headers, true);
+    if (rc < 0) {
+        bool is_head_request = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
+        return refuse(request, wsi, &error.error, error.headers, !is_head_request);
+    }
 
     request->kind = handshake.kind;
     request->refusal = cw_upgrade_admit(request->server);

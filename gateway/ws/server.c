@@ -349,6 +349,7 @@ void cw_ws_server_destroy(struct cw_ws_server *server)
 {
     if (server == NULL)
         return;
+    server->is_ending = true;
     cw_listener_destroy(server->listener);
     cw_listener_destroy(server->admin_listener);
     cw_heartbeat_destroy(server->heartbeat);

@@ -40,7 +40,8 @@ struct cw_ws_server {
     struct cw_list resumed;      /* cw_connection.resumed */
     char *scratch;               /* CW_FLUSH_SCRATCH bytes: frames that go out in one write */
     char close_reason[124];      /* of the peer's close frame that is being handled */
-    bool is_stopping;
+    bool is_stopping;            /* nobody is let in any more */
+    bool is_ending;              /* the library drops everybody */
 };
 
 #endif
