@@ -214,7 +214,10 @@ static int set_override(const struct loading *loading, struct cw_config_origin o
         memmove(&overrides[before], &overrides[before + 1],
                 (count - (size_t)before) * sizeof(*overrides));
     }
-    overrides[count] = (struct cw_config_override){setting, own_glob, value.number, origin};
+    overrides[count].setting = setting;
+    overrides[count].glob = own_glob;
+    overrides[count].value = value.number;
+    overrides[count].origin = origin;
     config->override_count = count + 1;
     return CW_OK;
 }

@@ -263,10 +263,12 @@ static int json_each(struct cw_decoder *decoder, const struct cw_value *map, cw_
 {
     (void)decoder;
     yyjson_obj_iter iter = yyjson_obj_iter_with((yyjson_val *)(uintptr_t)map->node);
-    const char *end = map->source.data + map->source.size;
     const char *at = map->source.data;
-    if (at != NULL)
+    const char *end = at;
+    if (at != NULL) {
+        end += map->source.size;
         at = skip_space(at, end) + 1; /* the opening brace */
+    }
 
     yyjson_val *key;
     while ((key = yyjson_obj_iter_next(&iter)) != NULL) {
