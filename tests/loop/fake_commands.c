@@ -1,0 +1,426 @@
+/*
+ * fake_commands.c - the commands and functions a node calls, each as chanway.lua has it.
+ */
+#include "loop/fake_commands.h"
+
+#include "base/list.h"
+#include "base/writer.h"
+#include "envelope.h"
+#include "loop/fake_reply.h"
+#include "names.h"
+#include "redis_link.h"
+#include "unit/envelope_encode.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a function is called with: its one key, and its arguments. */
+struct call {
+    struct fake_store *store;
+    struct cw_bytes key;
+    const struct cw_bytes *args;
+    size_t count;
+};
+
+static long long number_of(struct cw_bytes text)
+{
+    char digits[32];
+    (void)snprintf(digits, sizeof(digits), "%.*s", (int)text.size, text.data);
+    return strtoll(digits, NULL, 10);
+}
+
+/* Numbers of more than 2^53 are strings. */
+static redisReply *epoch_reply(uint64_t epoch)
+{
+    char digits[24];
+    (void)snprintf(digits, sizeof(digits), "%" PRIu64, epoch);
+    return fake_reply_text(cw_bytes_text(digits));
+}
+
+static redisReply *position_reply(struct cw_position position)
+{
+    char text[CW_POSITION_TEXT_SIZE];
+    return fake_reply_text(cw_bytes_make(text, cw_position_write(text, position)));
+}
+
+/* `key` and what is behind it. */
+static struct cw_bytes sibling(const struct call *call, const char *suffix,
+                               char space[CW_KEY_MAX + 4])
+{
+    int size =
+        snprintf(space, CW_KEY_MAX + 4, "%.*s%s", (int)call->key.size, call->key.data, suffix);
+    return cw_bytes_make(space, (size_t)size);
+}
+
+/* publish */
+
+struct limits {
+    long long size, ttl_ms, bytes, keys_max;
+};
+
+static struct limits read_limits(struct cw_bytes text)
+{
+    char copy[128];
+    struct limits limits = {0};
+    (void)snprintf(copy, sizeof(copy), "%.*s", (int)text.size, text.data);
+    (void)sscanf(copy, "%lld %lld %lld %lld", &limits.size, &limits.ttl_ms, &limits.bytes,
+                 &limits.keys_max);
+    return limits;
+}
+
+static void spublish(const struct call *call, const struct cw_envelope *envelope)
+{
+    struct cw_writer writer;
+    cw_writer_init(&writer);
+    cw_envelope_encode(&writer, envelope);
+    char topic[CW_KEY_MAX];
+    (void)snprintf(topic, sizeof(topic), "%.*s", (int)call->key.size, call->key.data);
+    call->store->on_publish(call->store->arg, true, topic, cw_writer_view(&writer));
+    cw_writer_finish(&writer);
+}
+
+static void append(const struct call *call, struct fake_group *group, struct cw_envelope *envelope)
+{
+    struct fake_store *store = call->store;
+    struct fake_entry entry = {.position = group->tip};
+    struct cw_writer body;
+    entry.position.offset++;
+    if (group->boot != store->boot || group->tip.offset == 0) {
+        entry.has_previous = true;
+        entry.previous = group->tip;
+        entry.position.epoch = ++store->last_epoch;
+        entry.position.offset = 1;
+        group->boot = store->boot;
+    }
+    cw_writer_init(&body);
+    cw_envelope_encode_body(&body, &envelope->message);
+    entry.body = cw_buf_copy(cw_writer_view(&body));
+    cw_writer_finish(&body);
+    fake_group_push(group, &entry);
+    envelope->message.is_logged = true;
+    envelope->message.position = entry.position;
+    envelope->has_predecessor = entry.has_previous;
+    envelope->predecessor = entry.previous;
+    if (store->on_append != NULL)
+        store->on_append(store->arg, group, &entry);
+}
+
+/* What is published without history is in no log: the ids before it end, too. */
+static void end_log(struct fake_group *group)
+{
+    fake_group_drop_oldest(group, group->count);
+    group->tip = (struct cw_position){0, 0};
+}
+
+static void apply_limits(struct fake_group *group, const struct limits *limits)
+{
+    if (group->count > (size_t)limits->size)
+        fake_group_drop_oldest(group, group->count - (size_t)limits->size);
+    while (group->count > 1 && group->bytes > (size_t)limits->bytes)
+        fake_group_drop_oldest(group, 1);
+}
+
+static redisReply *publish(const struct call *call)
+{
+    struct limits limits = read_limits(call->args[4]);
+    struct cw_bytes key = call->args[5];
+    struct fake_group *group = fake_group_make(call->store, call->key);
+    char space[CW_KEY_MAX + 4];
+    struct cw_bytes keys = sibling(call, ":k", space);
+    struct cw_envelope envelope = {
+        .message = {.type = (enum cw_payload_type)number_of(call->args[0]),
+                    .skips_sender = number_of(call->args[1]) == 1,
+                    .from = call->args[2],
+                    .payload = call->args[3]}};
+    redisReply *reply = fake_reply_array();
+    const char *known = key.size == 0 ? NULL : fake_hash_get(call->store, keys, key);
+    if (known != NULL) {
+        fake_reply_add(reply, fake_reply_text(cw_bytes_text(known)));
+        fake_reply_add(reply, fake_reply_integer(1));
+        return reply;
+    }
+    char id[CW_POSITION_TEXT_SIZE];
+    struct cw_bytes id_text = {id, 0};
+    if (limits.size > 0) {
+        append(call, group, &envelope);
+        apply_limits(group, &limits);
+        id_text.size = cw_position_write(id, envelope.message.position);
+    } else {
+        end_log(group);
+    }
+    spublish(call, &envelope);
+    if (key.size > 0)
+        (void)fake_hash_set(call->store, keys, key, id_text);
+    fake_reply_add(reply, fake_reply_text(id_text));
+    fake_reply_add(reply, fake_reply_integer(0));
+    return reply;
+}
+
+/* read, join, leave, members */
+
+static redisReply *read_log(const struct call *call)
+{
+    const struct fake_group *group = fake_group_find(call->store, call->key);
+    struct cw_position since = {(uint64_t)number_of(call->args[0]),
+                                (uint64_t)number_of(call->args[1])};
+    struct cw_position tip = group == NULL ? (struct cw_position){0, 0} : group->tip;
+    size_t left = (size_t)number_of(call->args[2]);
+    size_t bytes = 0;
+    redisReply *reply = fake_reply_array();
+    fake_reply_add(reply, epoch_reply(tip.epoch));
+    fake_reply_add(reply, fake_reply_integer((long long)tip.offset));
+    fake_reply_add(reply, fake_reply_integer(0));
+    for (size_t i = 0; group != NULL && i < group->count; i++) {
+        const struct fake_entry *entry = &group->entries[i];
+        if (cw_position_compare(entry->position, since) <= 0)
+            continue;
+        if (left == 0 || bytes >= (size_t)number_of(call->args[3])) {
+            reply->element[2]->integer = 1;
+            break;
+        }
+        bool has_none = cw_position_compare(entry->previous, (struct cw_position){0, 0}) == 0;
+        fake_reply_add(reply, position_reply(entry->position));
+        fake_reply_add(reply, !entry->has_previous ? fake_reply_nil()
+                              : has_none           ? fake_reply_text(cw_bytes_text(""))
+                                                   : position_reply(entry->previous));
+        fake_reply_add(reply, fake_reply_text(cw_buf_bytes(entry->body)));
+        bytes += entry->body->size;
+        left--;
+    }
+    return reply;
+}
+
+static redisReply *join(const struct call *call)
+{
+    char space[CW_KEY_MAX + 4];
+    char value[256];
+    struct cw_bytes members = sibling(call, ":m", space);
+    struct fake_group *group = fake_group_make(call->store, call->key);
+    for (size_t i = 2; i + 1 < call->count; i += 2) {
+        bool has_user = call->args[i + 1].size > 0;
+        int size = snprintf(value, sizeof(value), "%.*s%s%.*s", (int)call->args[1].size,
+                            call->args[1].data, has_user ? " " : "", (int)call->args[i + 1].size,
+                            has_user ? call->args[i + 1].data : "");
+        (void)fake_hash_set(call->store, members, call->args[i],
+                            cw_bytes_make(value, (size_t)size));
+    }
+    if (read_limits(call->args[0]).size == 0)
+        end_log(group);
+    redisReply *reply = fake_reply_array();
+    fake_reply_add(reply, epoch_reply(group->tip.epoch));
+    fake_reply_add(reply, fake_reply_integer((long long)group->tip.offset));
+    return reply;
+}
+
+/* "<node>" or "<node> <user>" */
+static bool is_of_node(const char *value, struct cw_bytes node)
+{
+    return strncmp(value, node.data, node.size) == 0 &&
+           (value[node.size] == '\0' || value[node.size] == ' ');
+}
+
+static redisReply *leave(const struct call *call)
+{
+    char space[CW_KEY_MAX + 4];
+    struct cw_bytes members = sibling(call, ":m", space);
+    long long removed = 0;
+    for (size_t i = 1; i < call->count; i++) {
+        const char *value = fake_hash_get(call->store, members, call->args[i]);
+        if (value != NULL && is_of_node(value, call->args[0]) &&
+            fake_hash_unset(call->store, members, call->args[i]))
+            removed++;
+    }
+    return fake_reply_integer(removed);
+}
+
+static int compare_fields(const void *a, const void *b)
+{
+    const struct fake_field *const *left = a;
+    const struct fake_field *const *right = b;
+    return strcmp((*left)->name, (*right)->name);
+}
+
+/* Sorted; a cursor is how many were told. */
+static redisReply *members(const struct call *call)
+{
+    const struct fake_field *all[2000];
+    char space[CW_KEY_MAX + 4];
+    const struct fake_hash *hash = fake_hash_find(call->store, sibling(call, ":m", space));
+    size_t total = 0;
+    struct cw_map_node *n = hash == NULL ? NULL : cw_map_next(&hash->fields, NULL);
+    for (; n != NULL && total < 2000; n = cw_map_next(&hash->fields, n))
+        all[total++] = CW_CONTAINER(n, struct fake_field, in_fields);
+    qsort(all, total, sizeof(all[0]), compare_fields);
+
+    size_t first = (size_t)number_of(call->args[0]);
+    size_t end = first + (size_t)number_of(call->args[1]);
+    redisReply *reply = fake_reply_array();
+    fake_reply_add(reply, epoch_reply(end < total ? end : 0));
+    for (size_t i = first; i < end && i < total; i++) {
+        const char *space_at = strchr(all[i]->value, ' ');
+        size_t node_size =
+            space_at == NULL ? strlen(all[i]->value) : (size_t)(space_at - all[i]->value);
+        fake_reply_add(reply, fake_reply_text(cw_bytes_text(all[i]->name)));
+        fake_reply_add(reply, fake_reply_text(cw_bytes_make(all[i]->value, node_size)));
+        fake_reply_add(reply, fake_reply_text(cw_bytes_text(space_at == NULL ? "" : space_at + 1)));
+    }
+    return reply;
+}
+
+/* Channels and nodes. */
+
+static bool is_owner(const struct call *call)
+{
+    const char *node = fake_hash_get(call->store, call->key, cw_bytes_text("node"));
+    return node != NULL && cw_bytes_is(call->args[0], node);
+}
+
+static redisReply *mark(const struct call *call)
+{
+    char field[CW_GROUP_NAME_MAX + 3];
+    if (!is_owner(call))
+        return fake_reply_integer(0);
+    for (size_t i = 2; i < call->count; i++) {
+        (void)snprintf(field, sizeof(field), "g:%.*s", (int)call->args[i].size, call->args[i].data);
+        if (cw_bytes_is(call->args[1], "add"))
+            (void)fake_hash_set(call->store, call->key, cw_bytes_text(field), cw_bytes_text(""));
+        else
+            (void)fake_hash_unset(call->store, call->key, cw_bytes_text(field));
+    }
+    return fake_reply_integer(1);
+}
+
+static redisReply *detach(const struct call *call)
+{
+    struct fake_hash *hash = fake_hash_find(call->store, call->key);
+    bool owned = is_owner(call);
+    redisReply *groups = fake_reply_array();
+    for (struct cw_map_node *n = hash == NULL ? NULL : cw_map_next(&hash->fields, NULL); n != NULL;
+         n = cw_map_next(&hash->fields, n)) {
+        const char *name = CW_CONTAINER(n, struct fake_field, in_fields)->name;
+        if (strncmp(name, "g:", 2) == 0)
+            fake_reply_add(groups, fake_reply_text(cw_bytes_text(name + 2)));
+    }
+    if (owned)
+        fake_hash_delete(call->store, hash);
+    redisReply *reply = fake_reply_array();
+    fake_reply_add(reply, fake_reply_integer(owned));
+    fake_reply_add(reply, groups);
+    return reply;
+}
+
+static redisReply *renew(const struct call *call)
+{
+    if (call->count > 1 && fake_hash_find(call->store, call->key) == NULL)
+        (void)fake_hash_set(call->store, call->key, cw_bytes_text("since"), cw_bytes_text("0"));
+    return fake_reply_integer(fake_hash_find(call->store, call->key) != NULL);
+}
+
+static redisReply *list_node(const struct call *call)
+{
+    (void)fake_hash_set(call->store, call->key, call->args[0], call->args[2]);
+    return fake_reply_integer(1);
+}
+
+static redisReply *version(const struct call *call)
+{
+    (void)call;
+    return fake_reply_integer(1000000);
+}
+
+static redisReply *run_function(struct fake_store *store, const struct cw_bytes *args, size_t count)
+{
+    static const struct {
+        const char *name;
+        redisReply *(*run)(const struct call *call);
+    } rows[] = {
+        {"cw_version", version},     {"cw_node_publish", publish}, {"cw_node_read", read_log},
+        {"cw_node_join", join},      {"cw_node_leave", leave},     {"cw_node_members", members},
+        {"cw_node_mark", mark},      {"cw_node_detach", detach},   {"cw_node_renew", renew},
+        {"cw_node_list", list_node},
+    };
+    struct call call = {.store = store};
+    if (count > 3)
+        call = (struct call){store, args[3], args + 4, count - 4};
+    for (size_t i = 0; store->has_library && i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (cw_bytes_is(args[1], rows[i].name))
+            return rows[i].run(&call);
+    return fake_reply_error(CW_REDIS_NO_FUNCTION);
+}
+
+/* Plain commands. */
+
+static redisReply *run_sadd(struct fake_store *store, const struct cw_bytes *args, size_t count)
+{
+    long long added = 0;
+    for (size_t i = 2; i < count; i++)
+        added += fake_hash_set(store, args[1], args[i], cw_bytes_text(""));
+    return fake_reply_integer(added);
+}
+
+/* SREM and HDEL: members of sets are fields here. */
+static redisReply *run_unset(struct fake_store *store, const struct cw_bytes *args, size_t count)
+{
+    long long removed = 0;
+    for (size_t i = 2; i < count; i++)
+        removed += fake_hash_unset(store, args[1], args[i]);
+    return fake_reply_integer(removed);
+}
+
+static redisReply *run_hset(struct fake_store *store, const struct cw_bytes *args, size_t count)
+{
+    long long added = 0;
+    for (size_t i = 2; i + 1 < count; i += 2)
+        added += fake_hash_set(store, args[1], args[i], args[i + 1]);
+    return fake_reply_integer(added);
+}
+
+static redisReply *run_del(struct fake_store *store, const struct cw_bytes *args, size_t count)
+{
+    long long deleted = 0;
+    for (size_t i = 1; i < count; i++) {
+        struct fake_hash *hash = fake_hash_find(store, args[i]);
+        if (hash == NULL)
+            continue;
+        fake_hash_delete(store, hash);
+        deleted++;
+    }
+    return fake_reply_integer(deleted);
+}
+
+static redisReply *run_publish(struct fake_store *store, const struct cw_bytes *args, size_t count)
+{
+    char topic[CW_KEY_MAX];
+    (void)count;
+    (void)snprintf(topic, sizeof(topic), "%.*s", (int)args[1].size, args[1].data);
+    store->on_publish(store->arg, false, topic, args[2]);
+    return fake_reply_integer(1);
+}
+
+static redisReply *run_load(struct fake_store *store, const struct cw_bytes *args, size_t count)
+{
+    (void)args;
+    (void)count;
+    store->has_library = true;
+    store->boot++; /* another Lua state */
+    return fake_reply_text(cw_bytes_text("chanway"));
+}
+
+redisReply *fake_store_run(struct fake_store *store, const struct cw_bytes *args, size_t count)
+{
+    static const struct {
+        const char *name;
+        size_t least;
+        redisReply *(*run)(struct fake_store *, const struct cw_bytes *, size_t);
+    } rows[] = {
+        {"FCALL", 3, run_function}, {"FCALL_RO", 3, run_function}, {"SADD", 3, run_sadd},
+        {"SREM", 3, run_unset},     {"HDEL", 3, run_unset},        {"HSET", 4, run_hset},
+        {"DEL", 2, run_del},        {"PUBLISH", 3, run_publish},   {"FUNCTION", 4, run_load},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (cw_bytes_is(args[0], rows[i].name) && count >= rows[i].least)
+            return rows[i].run(store, args, count);
+    return fake_reply_error("ERR unknown command, or wrong number of arguments");
+}
