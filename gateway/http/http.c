@@ -65,7 +65,7 @@ void cw_http_refuse(struct cw_http_response *response, int status, const char *c
                     const char *message, const char *headers)
 {
     struct cw_handshake_error error = {.status = status, .code = code};
-    snprintf(error.message, sizeof(error.message), "%s", message);
+    (void)snprintf(error.message, sizeof(error.message), "%s", message);
     char body[512];
     size_t size = cw_handshake_error_body(&error, body, sizeof(body));
     response->status = status;

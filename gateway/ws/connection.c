@@ -184,25 +184,32 @@ bool cw_connections_read_resumed(struct cw_ws_server *server)
 
 /* --- opening --------------------------------------------------------------------------------- */
 
-/* Tells a client why it is not let in: `bye` and the close frame, as one piece. */
-static void turn_away(struct cw_connection *connection, const struct cw_request *request)
+/* `bye` and the close frame as one piece; NULL: no memory. */
+static struct cw_buf *create_refusal(const struct cw_request *request)
 {
     const struct cw_refusal *refusal = &request->refusal;
+    struct cw_buf *close_frame = create_close_frame(refusal->code, refusal->reason);
     struct cw_buf *bye =
         cw_event_bye(request->kind, refusal->code, refusal->reason, refusal->retry_ms);
-    struct cw_buf *close_frame = create_close_frame(refusal->code, refusal->reason);
-    size_t bye_size = bye != NULL ? bye->size : 0;
+    if (bye == NULL)
+        return close_frame; /* a raw channel */
+    struct cw_buf *both = NULL;
     if (close_frame != NULL)
-        connection->close_frame = cw_buf_create(bye_size + close_frame->size);
-    if (connection->close_frame != NULL) {
-        if (bye != NULL)
-            memcpy(connection->close_frame->data, bye->data, bye_size);
-        memcpy(connection->close_frame->data + bye_size, close_frame->data, close_frame->size);
+        both = cw_buf_create((size_t)bye->size + close_frame->size);
+    if (both != NULL) {
+        memcpy(both->data, bye->data, bye->size);
+        memcpy(both->data + bye->size, close_frame->data, close_frame->size);
     }
     cw_buf_unref(bye);
     cw_buf_unref(close_frame);
+    return both;
+}
 
-    CW_STAT(closes_total)[cw_stats_close_index(refusal->code)] += 1;
+/* Tells a client why it is not let in. */
+static void turn_away(struct cw_connection *connection, const struct cw_request *request)
+{
+    connection->close_frame = create_refusal(request);
+    CW_STAT(closes_total)[cw_stats_close_index(request->refusal.code)] += 1;
     begin_closing(connection);
     if (connection->close_frame == NULL)
         cw_connection_kill(connection);
@@ -377,7 +384,7 @@ static bool is_peer_there(const struct cw_connection *connection)
 {
     char byte;
     ssize_t size = recv(lws_get_socket_fd(connection->wsi), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return size > 0 || (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
+    return size > 0 || (size < 0 && errno == EAGAIN);
 }
 
 void cw_connection_on_unbind(struct cw_connection *connection)

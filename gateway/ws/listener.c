@@ -43,18 +43,18 @@ static void write_address(const struct sockaddr_storage *address, char *text, si
     if (address->ss_family == AF_INET) {
         const struct sockaddr_in *in = (const struct sockaddr_in *)address;
         inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-        snprintf(text, size, "%s:%u", host, ntohs(in->sin_port));
+        (void)snprintf(text, size, "%s:%u", host, ntohs(in->sin_port));
     } else if (address->ss_family == AF_INET6) {
         const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)address;
         if (IN6_IS_ADDR_V4MAPPED(&in->sin6_addr)) {
             inet_ntop(AF_INET, &in->sin6_addr.s6_addr[12], host, sizeof(host));
-            snprintf(text, size, "%s:%u", host, ntohs(in->sin6_port));
+            (void)snprintf(text, size, "%s:%u", host, ntohs(in->sin6_port));
         } else {
             inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof(host));
-            snprintf(text, size, "[%s]:%u", host, ntohs(in->sin6_port));
+            (void)snprintf(text, size, "[%s]:%u", host, ntohs(in->sin6_port));
         }
     } else {
-        snprintf(text, size, "unix");
+        (void)snprintf(text, size, "unix");
     }
 }
 
@@ -95,7 +95,7 @@ static bool split_address(const char *address, char *host, size_t host_size, con
 
 static int fail_io(char *error, size_t error_size, const char *address, const char *what)
 {
-    snprintf(error, error_size, "%s: %s: %s", address, what, strerror(errno));
+    (void)snprintf(error, error_size, "%s: %s: %s", address, what, strerror(errno));
     return CW_ERR_IO;
 }
 
@@ -104,14 +104,14 @@ static int listen_tcp(const char *address, char *error, size_t error_size)
     char host[256];
     const char *port;
     if (!split_address(address, host, sizeof(host), &port)) {
-        snprintf(error, error_size, "%s: not HOST:PORT, [IPV6]:PORT or unix:PATH", address);
+        (void)snprintf(error, error_size, "%s: not HOST:PORT, [IPV6]:PORT or unix:PATH", address);
         return CW_ERR_INVALID;
     }
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
     int rc = getaddrinfo(host, port, &hints, &found);
     if (rc != 0) {
-        snprintf(error, error_size, "%s: %s", address, gai_strerror(rc));
+        (void)snprintf(error, error_size, "%s: %s", address, gai_strerror(rc));
         return CW_ERR_INVALID;
     }
 
@@ -152,8 +152,8 @@ static int listen_unix(const char *path, char *error, size_t error_size)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (path[0] == '\0' || strlen(path) >= sizeof(address.sun_path)) {
-        snprintf(error, error_size, "unix:%s: a path of 1 to %zu bytes is needed", path,
-                 sizeof(address.sun_path) - 1);
+        (void)snprintf(error, error_size, "unix:%s: a path of 1 to %zu bytes is needed", path,
+                       sizeof(address.sun_path) - 1);
         return CW_ERR_INVALID;
     }
     memcpy(address.sun_path, path, strlen(path) + 1);
@@ -240,7 +240,7 @@ int cw_listener_create(struct event_base *event_base, const char *address, cw_ac
         listener->unix_path = strdup(address + 5);
         if (listener->unix_path == NULL)
             goto fail;
-        snprintf(listener->address, sizeof(listener->address), "%s", address);
+        (void)snprintf(listener->address, sizeof(listener->address), "%s", address);
     } else {
         struct sockaddr_storage bound = {0};
         socklen_t size = sizeof(bound);
@@ -258,7 +258,7 @@ int cw_listener_create(struct event_base *event_base, const char *address, cw_ac
 
 fail:
     if (rc == CW_ERR_NOMEM)
-        snprintf(error, error_size, "%s", cw_error_text(rc));
+        (void)snprintf(error, error_size, "%s", cw_error_text(rc));
     cw_listener_destroy(listener);
     return rc;
 }

@@ -318,7 +318,7 @@ int cw_ws_server_create(const struct cw_ws_server_options *options, char *error,
 
 fail:
     if (error[0] == '\0')
-        snprintf(error, error_size, "the WebSocket server: %s", cw_error_text(rc));
+        (void)snprintf(error, error_size, "the WebSocket server: %s", cw_error_text(rc));
     cw_ws_server_destroy(server);
     return rc;
 }

@@ -44,7 +44,7 @@ static int fail(struct upgrade *upgrade, int status, const char *message, const 
     struct cw_handshake_error *error = &upgrade->error->error;
     error->status = status;
     error->code = status == 403 ? "forbidden" : status == 404 ? "not_found" : "bad_request";
-    snprintf(error->message, sizeof(error->message), "%s", message);
+    (void)snprintf(error->message, sizeof(error->message), "%s", message);
     upgrade->error->headers = headers;
     return CW_ERR_INVALID;
 }
@@ -189,9 +189,9 @@ static int parse_wishes(struct upgrade *upgrade)
     cw_query_write(upgrade->wsi, &query);
     int rc = CW_ERR_NOMEM;
     upgrade->error->error = (struct cw_handshake_error){500, "internal", "out of memory"};
+    size_t max_groups = upgrade->request->server->node->limits.max_groups;
     if (!query.has_failed)
-        rc = cw_handshake_parse(cw_writer_view(&query), cw_bytes_text(protocols),
-                                upgrade->request->server->node->limits.max_groups,
+        rc = cw_handshake_parse(cw_writer_view(&query), cw_bytes_text(protocols), max_groups,
                                 upgrade->handshake, &upgrade->error->error);
     cw_writer_finish(&query);
     if (rc < 0)
