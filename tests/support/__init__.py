@@ -1,0 +1,1 @@
+"""What the tests against the real program share: processes, clients, and a checker of messages."""

@@ -1,0 +1,38 @@
+"""The balancer, with the settings, health checks and timeouts that scripts/up gives it."""
+
+import os
+import shutil
+
+from .http_client import get
+from .paths import source_path
+from .ports import free_port
+from .process import Process
+from .wait import until
+
+
+class Haproxy:
+    def __init__(self, folder, nodes, name="haproxy"):
+        self.folder = str(folder)
+        self.name = name
+        self.port = free_port()
+        self.address = ("127.0.0.1", self.port)
+        self.nodes = nodes
+        self.process = None
+
+    def start(self):
+        config = os.path.join(self.folder, self.name + ".cfg")
+        with open(config, "w", encoding="ascii") as file:
+            file.write(f"frontend clients\n    bind 127.0.0.1:{self.port}\n"
+                       "    default_backend gateways\n\nbackend gateways\n")
+            for node in self.nodes:
+                file.write(f"    server {node.name} 127.0.0.1:{node.port} check\n")
+        program = shutil.which("haproxy") or "/usr/sbin/haproxy"
+        self.process = Process(self.name, [program, "-db", "-f",
+                                           source_path("scripts/haproxy/common.cfg"), "-f", config],
+                               self.folder)
+        until(lambda: get(self.address, "/readyz").status == 200, "the balancer answers", 15)
+        return self
+
+    def stop(self):
+        if self.process:
+            self.process.stop()

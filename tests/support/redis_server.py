@@ -1,0 +1,64 @@
+"""A real redis-server in a folder of its own, on a unix socket."""
+
+import os
+import shutil
+import signal
+
+import redis
+
+from .paths import source_path
+from .process import Process
+from .wait import until
+
+
+class RedisServer:
+    """Configured as scripts/up does it; killed and started again on the same data."""
+
+    def __init__(self, folder, name="redis", options=()):
+        self.name = name
+        self.folder = os.path.join(str(folder), name)
+        os.mkdir(self.folder)
+        self.socket = os.path.join(self.folder, "redis.sock")
+        self.url = "unix:" + self.socket
+        self.options = list(options)
+        self.process = None
+
+    def start(self, wait=True):
+        program = shutil.which("redis-server") or "/usr/bin/redis-server"
+        self.process = Process(
+            self.name, [program, source_path("scripts/redis/redis.conf"), "--dir", self.folder,
+                        "--unixsocket", self.socket, "--unixsocketperm", "700", "--port", "0",
+                        "--daemonize", "no", *self.options], self.folder)
+        if wait:
+            until(self.answers, "redis-server answers", 15)
+        return self
+
+    def client(self):
+        return redis.Redis(unix_socket_path=self.socket, socket_timeout=10)
+
+    def answers(self):
+        try:
+            with self.client() as client:
+                return client.ping()
+        except redis.RedisError:
+            if not self.process.is_running():
+                raise AssertionError("redis-server has ended:\n" + self.process.log()) from None
+            return False
+
+    def call(self, *words):
+        """One command; the answer as redis-py gives it."""
+        with self.client() as client:
+            return client.execute_command(*words)
+
+    def freeze(self):
+        self.process.signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.signal(signal.SIGCONT)
+
+    def kill(self):
+        self.process.kill()
+
+    def stop(self):
+        if self.process:
+            self.process.stop()
