@@ -250,4 +250,4 @@ class Script(FunctionsCase):
 
 
 if __name__ == "__main__":
-    main(120)
+    main()

@@ -370,4 +370,4 @@ class Library(FunctionsCase):
 
 
 if __name__ == "__main__":
-    main(120)
+    main()

@@ -240,4 +240,4 @@ class Arguments(FunctionsCase):
 
 
 if __name__ == "__main__":
-    main(120)
+    main()

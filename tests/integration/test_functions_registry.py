@@ -280,4 +280,4 @@ class Prefixes(FunctionsCase):
 
 
 if __name__ == "__main__":
-    main(120)
+    main()
