@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -72,23 +73,23 @@ void cw_peer_text(int fd, char ret_text[CW_PEER_TEXT_SIZE])
 static bool split_address(const char *address, char *host, size_t host_size, const char **ret_port)
 {
     const char *colon = strrchr(address, ':');
-    if (colon == NULL || colon == address || colon[1] == '\0')
+    if (colon == NULL || colon[1] == '\0')
         return false;
     size_t size = (size_t)(colon - address);
     if (address[0] == '[') {
-        if (colon[-1] != ']')
+        if (size < 3 || colon[-1] != ']')
             return false;
         address++;
         size -= 2;
     } else if (memchr(address, ':', size) != NULL) {
         return false;
     }
-    if (size == 0 || size >= host_size || strspn(colon + 1, "0123456789") != strlen(colon + 1))
+    if (size >= host_size || strspn(colon + 1, "0123456789") != strlen(colon + 1))
         return false;
     memcpy(host, address, size);
     host[size] = '\0';
     *ret_port = colon + 1;
-    return true;
+    return strlen(colon + 1) <= 5 && strtol(colon + 1, NULL, 10) <= 65535;
 }
 
 /* --- listening ------------------------------------------------------------------------------- */
@@ -99,46 +100,60 @@ static int fail_io(char *error, size_t error_size, const char *address, const ch
     return CW_ERR_IO;
 }
 
+/* A socket that listens; < 0: `errno` says why not. */
+static int open_tcp(const struct addrinfo *address)
+{
+    const int on = 1, off = 0;
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (address->ai_family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    int reason = errno;
+    close(fd);
+    errno = reason;
+    return -1;
+}
+
 static int listen_tcp(const char *address, char *error, size_t error_size)
 {
     char host[256];
     const char *port;
     if (!split_address(address, host, sizeof(host), &port)) {
-        (void)snprintf(error, error_size, "%s: not HOST:PORT, [IPV6]:PORT or unix:PATH", address);
+        (void)snprintf(error, error_size, "%s: not HOST:PORT, [IPV6]:PORT, :PORT or unix:PATH",
+                       address);
         return CW_ERR_INVALID;
     }
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
-    int rc = getaddrinfo(host, port, &hints, &found);
+    int rc = getaddrinfo(host[0] != '\0' ? host : NULL, port, &hints, &found);
     if (rc != 0) {
         (void)snprintf(error, error_size, "%s: %s", address, gai_strerror(rc));
         return CW_ERR_INVALID;
     }
-
-    const int on = 1, off = 0;
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        rc = fail_io(error, error_size, address, "socket");
-        goto done;
-    }
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (found->ai_family == AF_INET6)
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-    if (bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
-        rc = fail_io(error, error_size, address, "can't listen");
-        close(fd);
-        goto done;
-    }
-    rc = fd;
-
-done:
+    /* IPv6 first where no host is named: it takes IPv4 as well. */
+    int fd = -1;
+    for (const struct addrinfo *at = found; at != NULL && host[0] == '\0' && fd < 0;
+         at = at->ai_next)
+        if (at->ai_family == AF_INET6)
+            fd = open_tcp(at);
+    for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next)
+        fd = open_tcp(at);
+    if (fd < 0)
+        fd = fail_io(error, error_size, address, "can't listen");
     freeaddrinfo(found);
-    return rc;
+    return fd;
 }
 
 /* Whether the socket file of `address` has nobody behind it any more. */
 static bool is_dead_socket(const struct sockaddr_un *address)
 {
+    struct stat status;
+    if (lstat(address->sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
+        return false;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;

@@ -23,7 +23,7 @@ struct event_base;
 struct cw_ws_server_options {
     struct event_base *event_base; /* required; outlives the server */
     struct cw_node *node;          /* required; outlives the server; its `transport` is set by it */
-    const char *listen;            /* required: "0.0.0.0:8000", "[::]:8000", "unix:PATH" */
+    const char *listen;            /* required: "0.0.0.0:8000", "[::]:8000", ":8000", "unix:PATH" */
     const char *admin_listen;      /* the same; NULL or empty: off */
     const char *path;              /* of the WebSocket; NULL: "/ws" */
     const char *allow_origin;      /* comma-separated globs; NULL: "*" */
