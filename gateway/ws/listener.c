@@ -32,7 +32,8 @@ struct cw_listener {
     cw_accept_fn on_accept;
     void *arg;
     int fd;
-    char *unix_path; /* owned; NULL: TCP */
+    bool is_exhausted; /* and that was logged */
+    char *unix_path;   /* owned; NULL: TCP */
     char address[sizeof(struct sockaddr_un) + 8];
 };
 
@@ -197,8 +198,10 @@ static int listen_unix(const char *path, char *error, size_t error_size)
 /* A level-triggered listener would spin: it stands back for a moment. */
 static void pause_accepting(struct cw_listener *listener)
 {
-    cw_log_warn(cw_log_node(), "%s: accept: %s; accepting nobody for %d ms", listener->address,
-                strerror(errno), EXHAUSTED_PAUSE_MS);
+    if (!listener->is_exhausted)
+        cw_log_warn(cw_log_node(), "%s: accept: %s; trying again every %d ms", listener->address,
+                    strerror(errno), EXHAUSTED_PAUSE_MS);
+    listener->is_exhausted = true;
     const struct timeval pause = {.tv_usec = EXHAUSTED_PAUSE_MS * 1000};
     event_del(listener->readable);
     event_add(listener->pause_over, &pause);
@@ -225,6 +228,7 @@ static void on_readable(evutil_socket_t fd, short events, void *arg)
                 continue;
             return;
         }
+        listener->is_exhausted = false;
         if (listener->unix_path == NULL) {
             const int on = 1;
             (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
