@@ -2,8 +2,8 @@
  * membership.c - joins and leaves on their way to Redis; see the header for the states.
  *
  * Calls go over one connection in order, so a leave sent after a join comes after it in Redis,
- * whatever was answered. A membership given up half way (channel gone, link lost) is left again by
- * the same rule.
+ * whatever was answered. A membership given up half way (channel gone, join failed) is left by the
+ * same rule. A leave is sent until it is acknowledged: with the next flush, after a lost link.
  */
 #include "membership.h"
 
@@ -97,15 +97,6 @@ static void unlink_membership(struct cw_membership *membership)
     cw_interest_release(interest);
 }
 
-static void fail_join(struct cw_membership *membership, int rc)
-{
-    cw_joined_fn fn = membership->fn.joined;
-    void *arg = membership->arg;
-    unlink_membership(membership);
-    drop_if_done(membership);
-    fn(arg, rc, false, (struct cw_position){0, 0});
-}
-
 static void queue_leave(struct cw_memberships *memberships, struct cw_membership *membership)
 {
     struct cw_interest *interest = membership->interest;
@@ -115,6 +106,51 @@ static void queue_leave(struct cw_memberships *memberships, struct cw_membership
     membership->state = CW_MEMBERSHIP_LEAVING;
     cw_list_push_back(&interest->leaving, &membership->in_interest);
     mark_dirty(memberships, interest);
+}
+
+/* What may be of it in Redis is left again. */
+static void fail_join(struct cw_memberships *memberships, struct cw_membership *membership, int rc)
+{
+    cw_joined_fn fn = membership->fn.joined;
+    void *arg = membership->arg;
+    if (membership->is_in_redis || rc == CW_ERR_TIMEOUT) {
+        membership->fn.left = NULL;
+        queue_leave(memberships, membership);
+    } else {
+        unlink_membership(membership);
+        drop_if_done(membership);
+    }
+    fn(arg, rc, false, (struct cw_position){0, 0});
+}
+
+/* The calls of one turn for one group that travel together. */
+struct batch {
+    struct cw_memberships *memberships;
+    struct cw_interest *interest;
+    size_t count;
+    struct cw_membership *members[];
+};
+
+static struct batch *create_batch(struct cw_memberships *memberships, struct cw_interest *interest)
+{
+    struct batch *batch =
+        calloc(1, sizeof(*batch) + CW_FUNCTIONS_BATCH * sizeof(batch->members[0]));
+    if (batch != NULL) {
+        batch->memberships = memberships;
+        batch->interest = interest;
+    }
+    return batch;
+}
+
+/* Takes as many of `list` as fit; an answer is owed to each. */
+static void fill_batch(struct batch *batch, struct cw_list *list)
+{
+    struct cw_list_node *node;
+    while (batch->count < CW_FUNCTIONS_BATCH && (node = cw_list_pop_front(list)) != NULL) {
+        struct cw_membership *membership = CW_CONTAINER(node, struct cw_membership, in_interest);
+        membership->calls++;
+        batch->members[batch->count++] = membership;
+    }
 }
 
 /* Joining. */
@@ -154,7 +190,7 @@ static void on_mark(void *arg, int rc, bool is_owner)
     }
     if (rc == CW_OK) /* the registry has lost or given away this channel */
         memberships->registry->is_suspect = true;
-    fail_join(membership, rc == CW_OK ? CW_ERR_UNAVAILABLE : rc);
+    fail_join(memberships, membership, rc == CW_OK ? CW_ERR_UNAVAILABLE : rc);
 }
 
 static int send_mark(struct cw_memberships *memberships, struct cw_membership *membership,
@@ -183,6 +219,7 @@ int cw_membership_join(struct cw_memberships *memberships, struct cw_cluster_cha
         return rc;
     }
     membership->interest->local = local;
+    membership->memberships = memberships;
     membership->channel = channel;
     membership->fn.joined = fn;
     membership->arg = arg;
@@ -199,6 +236,14 @@ int cw_membership_join(struct cw_memberships *memberships, struct cw_cluster_cha
     return rc;
 }
 
+/* Writes a join once more: Redis has lost it, or may have. */
+static void repeat_join(struct cw_membership *membership)
+{
+    membership->is_repeat = true;
+    cw_list_push_back(&membership->interest->joining, &membership->in_interest);
+    mark_dirty(membership->memberships, membership->interest);
+}
+
 static void activate(struct cw_membership *membership)
 {
     struct cw_interest *interest = membership->interest;
@@ -206,6 +251,8 @@ static void activate(struct cw_membership *membership)
     cw_list_remove(&membership->in_interest);
     membership->state = CW_MEMBERSHIP_JOINED;
     interest->joined++;
+    if (membership->is_repeat)
+        repeat_join(membership);
     membership->fn.joined(membership->arg, CW_OK, is_logged, interest->last);
 }
 
@@ -229,13 +276,6 @@ void cw_memberships_on_progress(struct cw_memberships *memberships, struct cw_in
         activate(CW_CONTAINER(node, struct cw_membership, in_interest));
 }
 
-struct batch {
-    struct cw_memberships *memberships;
-    struct cw_interest *interest;
-    size_t count;
-    struct cw_membership *members[];
-};
-
 static void on_batch_joined(void *arg, int rc, struct cw_position tip)
 {
     struct batch *batch = arg;
@@ -253,8 +293,7 @@ static void on_batch_joined(void *arg, int rc, struct cw_position tip)
             cw_list_push_back(&membership->interest->waiting, &membership->in_interest);
             has_new = true;
         } else {
-            batch->memberships->registry->is_suspect = true;
-            fail_join(membership, rc);
+            fail_join(batch->memberships, membership, rc);
         }
     }
     if (has_new) /* one of them holds the interest */
@@ -269,44 +308,27 @@ static const char *user_of(const struct cw_cluster_channel *channel)
     return info.user;
 }
 
-static void fail_batch(struct batch *batch, int rc)
-{
-    for (size_t i = 0; i < batch->count; i++)
-        batch->members[i]->calls++;
-    on_batch_joined(batch, rc, (struct cw_position){0, 0});
-}
-
 /* One call for up to CW_FUNCTIONS_BATCH of the interest's joins. False: none was left. */
 static bool send_joins(struct cw_memberships *memberships, struct cw_interest *interest)
 {
     struct cw_functions_member members[CW_FUNCTIONS_BATCH];
-    struct batch *batch = NULL;
-    struct cw_list_node *node;
     if (cw_list_is_empty(&interest->joining))
         return false;
-    batch = calloc(1, sizeof(*batch) + CW_FUNCTIONS_BATCH * sizeof(batch->members[0]));
+    struct batch *batch = create_batch(memberships, interest);
     if (batch == NULL)
         return false;
-    batch->memberships = memberships;
-    batch->interest = interest;
-    while (batch->count < CW_FUNCTIONS_BATCH &&
-           (node = cw_list_pop_front(&interest->joining)) != NULL) {
-        struct cw_membership *membership = CW_CONTAINER(node, struct cw_membership, in_interest);
-        members[batch->count].uuid = membership->uuid;
-        members[batch->count].user = user_of(membership->channel);
-        batch->members[batch->count++] = membership;
+    fill_batch(batch, &interest->joining);
+    for (size_t i = 0; i < batch->count; i++) {
+        members[i].uuid = batch->members[i]->uuid;
+        members[i].user = user_of(batch->members[i]->channel);
     }
     struct cw_history_limits limits =
         cw_interest_limits(memberships->interests, cw_bytes_text(interest->name));
     int rc = cw_functions_join(memberships->registry->endpoint, interest->key, &limits,
                                memberships->registry->node_id, members, batch->count,
                                on_batch_joined, batch);
-    if (rc != CW_OK) {
-        fail_batch(batch, rc);
-        return true;
-    }
-    for (size_t i = 0; i < batch->count; i++)
-        batch->members[i]->calls++;
+    if (rc != CW_OK)
+        on_batch_joined(batch, rc, (struct cw_position){0, 0});
     return true;
 }
 
@@ -318,78 +340,95 @@ void cw_memberships_on_attached(struct cw_cluster_channel *channel)
         struct cw_membership *membership = CW_CONTAINER(node, struct cw_membership, in_channel);
         node = cw_list_next(&channel->memberships, node);
         bool is_new = membership->state == CW_MEMBERSHIP_MARKING && membership->calls == 0;
-        if (!is_new && membership->state != CW_MEMBERSHIP_JOINED)
+        bool is_queued = cw_list_is_linked(&membership->in_interest);
+        if (membership->state == CW_MEMBERSHIP_LEAVING ||
+            (membership->state == CW_MEMBERSHIP_MARKING && !is_new))
             continue;
         /* The channel's hash was handed over just now by this node: the mark can't be refused. */
         (void)send_mark(memberships, membership, true, on_mark);
-        if (is_new) {
+        if (is_new)
             on_marked_here(memberships, membership);
-        } else if (!cw_list_is_linked(&membership->in_interest)) {
-            membership->is_repeat = true;
-            cw_list_push_back(&membership->interest->joining, &membership->in_interest);
-            mark_dirty(memberships, membership->interest);
-        }
+        else if (membership->state == CW_MEMBERSHIP_JOINED && !is_queued)
+            repeat_join(membership);
+        else if (membership->state == CW_MEMBERSHIP_REACHING ||
+                 (membership->state == CW_MEMBERSHIP_JOINING && !is_queued))
+            membership->is_repeat = true; /* once it is JOINED */
     }
 }
 
 /* Leaving. */
 
+/* An answer to a part of a leave: after the last one it is done, or to be sent again. */
+static void on_leave_answer(struct cw_memberships *memberships, struct cw_membership *membership,
+                            int rc)
+{
+    if (rc != CW_OK)
+        membership->leave_rc = rc;
+    if (--membership->calls > 0)
+        return;
+    cw_done_fn fn = membership->fn.left;
+    void *arg = membership->arg;
+    rc = membership->leave_rc;
+    membership->fn.left = NULL;
+    membership->leave_rc = CW_OK;
+    if (rc == CW_OK) {
+        unlink_membership(membership);
+        drop_if_done(membership);
+    } else { /* no flush is asked for: Redis may say no again and again */
+        struct cw_interest *interest = membership->interest;
+        cw_list_push_back(&interest->leaving, &membership->in_interest);
+        if (!cw_list_is_linked(&interest->in_dirty))
+            cw_list_push_back(&memberships->dirty, &interest->in_dirty);
+    }
+    if (fn != NULL)
+        fn(arg, rc);
+}
+
 static void on_unmarked(void *arg, int rc, bool is_owner)
 {
     struct cw_membership *membership = arg;
     (void)is_owner; /* not the owner any more: the mark is not ours to remove */
-    membership->calls--;
-    cw_done_fn fn = membership->fn.left;
-    void *fn_arg = membership->arg;
-    membership->fn.left = NULL;
-    drop_if_done(membership);
-    if (fn != NULL)
-        fn(fn_arg, rc);
+    on_leave_answer(membership->memberships, membership, rc);
 }
 
 static void on_batch_left(void *arg, int rc)
 {
-    struct cw_memberships *memberships = arg;
-    if (rc != CW_OK)
-        memberships->registry->is_suspect = true;
+    struct batch *batch = arg;
+    for (size_t i = 0; i < batch->count; i++)
+        on_leave_answer(batch->memberships, batch->members[i], rc);
+    free(batch);
 }
 
-/* The marks follow the group's hash, so that the channel's hash always covers its memberships. */
-static void send_unmarks(struct cw_memberships *memberships, struct cw_membership *const *left,
-                         size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct cw_membership *membership = left[i];
-        int rc = CW_OK;
-        if (membership->channel != NULL) /* else its whole hash goes */
-            rc = send_mark(memberships, membership, false, on_unmarked);
-        bool waits = membership->calls > 0 && rc == CW_OK && membership->channel != NULL;
-        unlink_membership(membership);
-        if (waits)
-            continue;
-        membership->calls++;
-        on_unmarked(membership, rc, false);
-    }
-}
-
+/* One call for up to CW_FUNCTIONS_BATCH of the interest's leaves, then their marks, so that the
+ * channel's hash always covers its memberships. False: no more can be sent now. */
 static bool send_leaves(struct cw_memberships *memberships, struct cw_interest *interest)
 {
-    struct cw_membership *left[CW_FUNCTIONS_BATCH];
     const char *uuids[CW_FUNCTIONS_BATCH];
-    size_t count = 0;
-    struct cw_list_node *node;
-    while (count < CW_FUNCTIONS_BATCH && (node = cw_list_pop_front(&interest->leaving)) != NULL) {
-        left[count] = CW_CONTAINER(node, struct cw_membership, in_interest);
-        uuids[count] = left[count]->uuid;
-        count++;
-    }
-    if (count == 0)
+    struct cw_membership *marked[CW_FUNCTIONS_BATCH];
+    size_t marked_count = 0;
+    if (cw_list_is_empty(&interest->leaving))
         return false;
-    if (cw_functions_leave(memberships->registry->endpoint, interest->key,
-                           memberships->registry->node_id, uuids, count, on_batch_left,
-                           memberships) != CW_OK)
-        memberships->registry->is_suspect = true;
-    send_unmarks(memberships, left, count);
+    struct batch *batch = create_batch(memberships, interest);
+    if (batch == NULL)
+        return false;
+    fill_batch(batch, &interest->leaving);
+    for (size_t i = 0; i < batch->count; i++) {
+        uuids[i] = batch->members[i]->uuid;
+        if (batch->members[i]->channel != NULL) /* else its whole hash goes */
+            marked[marked_count++] = batch->members[i];
+    }
+    int rc = cw_functions_leave(memberships->registry->endpoint, interest->key,
+                                memberships->registry->node_id, uuids, batch->count, on_batch_left,
+                                batch);
+    if (rc != CW_OK) {
+        on_batch_left(batch, rc);
+        return false;
+    }
+    for (size_t i = 0; i < marked_count; i++) {
+        rc = send_mark(memberships, marked[i], false, on_unmarked);
+        if (rc != CW_OK)
+            marked[i]->leave_rc = rc;
+    }
     return true;
 }
 
@@ -414,7 +453,7 @@ void cw_memberships_remove_all(struct cw_memberships *memberships,
         cw_list_remove(&membership->in_channel);
         membership->channel = NULL;
         membership->fn.left = NULL;
-        if (!membership->is_in_redis) {
+        if (state != CW_MEMBERSHIP_LEAVING && !membership->is_in_redis) {
             unlink_membership(membership);
             drop_if_done(membership);
         } else if (state != CW_MEMBERSHIP_LEAVING) {
@@ -433,8 +472,11 @@ void cw_memberships_flush(struct cw_memberships *memberships)
 {
     if (!cw_endpoint_is_up(memberships->registry->endpoint))
         return;
+    struct cw_list now; /* what can't be sent is dirty again */
     struct cw_list_node *node;
-    while ((node = cw_list_pop_front(&memberships->dirty)) != NULL) {
+    cw_list_init(&now);
+    cw_list_move_all(&now, &memberships->dirty);
+    while ((node = cw_list_pop_front(&now)) != NULL) {
         struct cw_interest *interest = CW_CONTAINER(node, struct cw_interest, in_dirty);
         interest->refs++; /* the last leave must not free it under us */
         while (send_joins(memberships, interest)) {
@@ -445,7 +487,7 @@ void cw_memberships_flush(struct cw_memberships *memberships)
     }
 }
 
-static void fail_waiting(struct cw_list *list)
+static void fail_waiting(struct cw_memberships *memberships, struct cw_list *list)
 {
     struct cw_list_node *node = cw_list_first(list);
     while (node != NULL) {
@@ -454,7 +496,24 @@ static void fail_waiting(struct cw_list *list)
         if (membership->state == CW_MEMBERSHIP_JOINED)
             cw_list_remove(&membership->in_interest); /* a repeat: announced again after the loss */
         else
-            fail_join(membership, CW_ERR_TIMEOUT);
+            fail_join(memberships, membership, CW_ERR_TIMEOUT);
+    }
+}
+
+/* Joins of channels that are still to be written: nothing of them was handed over. */
+static void fail_unsent(struct cw_memberships *memberships)
+{
+    const struct cw_list *attaching = &memberships->registry->attaching;
+    for (struct cw_list_node *n = cw_list_first(attaching); n != NULL;
+         n = cw_list_next(attaching, n)) {
+        struct cw_cluster_channel *channel = CW_CONTAINER(n, struct cw_cluster_channel, in_turn);
+        struct cw_list_node *node = cw_list_first(&channel->memberships);
+        while (node != NULL) {
+            struct cw_membership *membership = CW_CONTAINER(node, struct cw_membership, in_channel);
+            node = cw_list_next(&channel->memberships, node);
+            if (membership->state == CW_MEMBERSHIP_MARKING && membership->calls == 0)
+                fail_join(memberships, membership, CW_ERR_UNAVAILABLE);
+        }
     }
 }
 
@@ -473,13 +532,14 @@ static void answer_leaving(struct cw_list *list)
 void cw_memberships_on_down(struct cw_memberships *memberships)
 {
     struct cw_map *groups = &memberships->interests->groups;
+    fail_unsent(memberships);
     for (struct cw_map_node *n = cw_map_next(groups, NULL); n != NULL; n = cw_map_next(groups, n)) {
         struct cw_interest *interest = CW_CONTAINER(n, struct cw_interest, in_groups);
         answer_leaving(&interest->leaving);
         if (cw_list_is_empty(&interest->waiting) && cw_list_is_empty(&interest->joining))
             continue;
         memberships->registry->is_suspect = true;
-        fail_waiting(&interest->waiting);
-        fail_waiting(&interest->joining);
+        fail_waiting(memberships, &interest->waiting);
+        fail_waiting(memberships, &interest->joining);
     }
 }

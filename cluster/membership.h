@@ -2,8 +2,10 @@
  * membership.h - which of this node's channels are in which group, here and in Redis.
  *
  *   MARKING --owner-checked mark in the channel's hash--> WAITING --interest acked--> JOINING
- *      --batched cw_node_join: the group's tip--> REACHING --everything up to the tip delivered-->
- * JOINED JOINED --leave--> LEAVING --cw_node_leave, then the mark is removed--> (gone)
+ *      --batched cw_node_join: the group's tip--> REACHING --all up to the tip delivered--> JOINED
+ *
+ *   JOINED, or a join that failed half way --> LEAVING --cw_node_leave, then the mark's removal,
+ *      both acknowledged (else sent again)--> (gone)
  *
  * A channel that is written for the first time skips MARKING: its groups' marks go with its join in
  * the same turn, since nobody else can own a new uuid. Joins and leaves of a turn travel in batches
@@ -34,8 +36,9 @@ enum cw_membership_state {
 };
 
 struct cw_membership {
-    struct cw_list_node in_channel;     /* in cw_cluster_channel.memberships */
-    struct cw_list_node in_interest;    /* in the interest's waiting, joining or leaving */
+    struct cw_list_node in_channel;  /* in cw_cluster_channel.memberships */
+    struct cw_list_node in_interest; /* in the interest's waiting, joining or leaving */
+    struct cw_memberships *memberships;
     struct cw_cluster_channel *channel; /* NULL: the channel went while this leaves */
     struct cw_interest *interest;
     union {
@@ -45,9 +48,10 @@ struct cw_membership {
     void *arg;
     struct cw_position target; /* REACHING: the tip at its join */
     uint32_t calls;            /* answers outstanding: it is freed after the last */
+    int leave_rc;              /* LEAVING: the error among the answers so far */
     uint8_t state;             /* enum cw_membership_state */
     bool is_in_redis;          /* a join was sent: it has to be left */
-    bool is_repeat;            /* JOINED, and written again after a loss */
+    bool is_repeat;            /* written again after a loss, once it is JOINED */
     char uuid[CW_UUID_TEXT_SIZE];
 };
 
@@ -80,7 +84,8 @@ void cw_memberships_remove_all(struct cw_memberships *memberships,
 void cw_memberships_on_attached(struct cw_cluster_channel *channel);
 /** An interest was acked or moved on. */
 void cw_memberships_on_progress(struct cw_memberships *memberships, struct cw_interest *interest);
-/** The link was lost: what waited for anything fails with CW_ERR_TIMEOUT. */
+/** The link was lost: joins under way fail, CW_ERR_TIMEOUT, or CW_ERR_UNAVAILABLE if nothing was
+ * handed over; leaves are sent when it is back. */
 void cw_memberships_on_down(struct cw_memberships *memberships);
 /** End of turn: sends joins, then leaves. */
 void cw_memberships_flush(struct cw_memberships *memberships);
