@@ -65,11 +65,10 @@ int cw_registry_add(struct cw_registry *registry, struct cw_cluster *cluster, co
 
 void cw_registry_remove(struct cw_registry *registry, struct cw_cluster_channel *channel)
 {
-    bool was_never_written = channel->state == CW_ATTACHING;
     cw_list_remove(&channel->in_turn);
     channel->state = CW_DETACHING;
     channel->user = NULL;
-    if (was_never_written && !registry->is_suspect)
+    if (!channel->is_written)
         free_channel(registry, channel);
     else
         cw_list_push_back(&registry->detaching, &channel->in_turn);
@@ -91,19 +90,18 @@ static bool send_command(struct cw_registry *registry, const struct cw_bytes *ar
     return false;
 }
 
-/* SADD or SREM of a batch in this node's set. */
-static bool send_set_command(struct cw_registry *registry, const char *verb,
-                             struct cw_cluster_channel *const *channels, size_t count)
+/* SADD or SREM of a batch in this node's set; `key` is room for its name. How many `ret_args`. */
+static size_t write_set_command(const struct cw_registry *registry, const char *verb,
+                                struct cw_cluster_channel *const *channels, size_t count,
+                                char key[CW_KEY_MAX + 2], struct cw_bytes *ret_args)
 {
-    struct cw_bytes args[2 + CW_FUNCTIONS_BATCH];
-    char key[CW_KEY_MAX + 2];
     size_t length = cw_key_write(key, registry->prefix, 'n', cw_bytes_text(registry->node_id));
-    (void)snprintf(key + length, sizeof(key) - length, ":c");
-    args[0] = cw_bytes_text(verb);
-    args[1] = cw_bytes_text(key);
+    (void)snprintf(key + length, 3, ":c");
+    ret_args[0] = cw_bytes_text(verb);
+    ret_args[1] = cw_bytes_text(key);
     for (size_t i = 0; i < count; i++)
-        args[2 + i] = cw_bytes_text(channels[i]->uuid);
-    return send_command(registry, args, 2 + count);
+        ret_args[2 + i] = cw_bytes_text(channels[i]->uuid);
+    return 2 + count;
 }
 
 static bool send_hash(struct cw_registry *registry, struct cw_cluster_channel *channel)
@@ -135,16 +133,20 @@ static bool send_hash(struct cw_registry *registry, struct cw_cluster_channel *c
 static void attach_batch(struct cw_registry *registry)
 {
     struct cw_cluster_channel *batch[CW_FUNCTIONS_BATCH];
+    struct cw_bytes args[2 + CW_FUNCTIONS_BATCH];
+    char key[CW_KEY_MAX + 2];
     size_t count = 0;
     struct cw_list_node *node;
     while (count < CW_FUNCTIONS_BATCH && (node = cw_list_pop_front(&registry->attaching)) != NULL)
         batch[count++] = CW_CONTAINER(node, struct cw_cluster_channel, in_turn);
     if (count == 0)
         return;
-    (void)send_set_command(registry, "SADD", batch, count);
+    (void)send_command(registry, args,
+                       write_set_command(registry, "SADD", batch, count, key, args));
     for (size_t i = 0; i < count; i++) {
         (void)send_hash(registry, batch[i]);
         batch[i]->state = CW_ATTACHED;
+        batch[i]->is_written = true;
         cw_memberships_on_attached(batch[i]);
     }
 }
@@ -159,31 +161,61 @@ void cw_registry_flush_attach(struct cw_registry *registry)
         cw_registry_request_flush(registry);
 }
 
+struct detached {
+    struct cw_registry *registry;
+    size_t count;
+    struct cw_cluster_channel *channels[];
+};
+
+/* The node's set comes last: what was sent before has been run as well. */
+static void on_detached(void *arg, int rc)
+{
+    struct detached *detached = arg;
+    for (size_t i = 0; i < detached->count; i++) {
+        if (rc == CW_OK)
+            free_channel(detached->registry, detached->channels[i]);
+        else /* once more with the next flush, after a lost link */
+            cw_list_push_back(&detached->registry->detaching, &detached->channels[i]->in_turn);
+    }
+    free(detached);
+}
+
+/* One batch of `channels`. False: no more can be sent now. */
+static bool detach_batch(struct cw_registry *registry, struct cw_list *channels)
+{
+    struct cw_bytes args[2 + CW_FUNCTIONS_BATCH];
+    char node_key[CW_KEY_MAX + 2];
+    struct cw_list_node *node;
+    struct detached *detached =
+        calloc(1, sizeof(*detached) + CW_FUNCTIONS_BATCH * sizeof(detached->channels[0]));
+    if (detached == NULL)
+        return false;
+    detached->registry = registry;
+    while (detached->count < CW_FUNCTIONS_BATCH && (node = cw_list_pop_front(channels)) != NULL) {
+        char key[CW_KEY_MAX];
+        struct cw_cluster_channel *channel = CW_CONTAINER(node, struct cw_cluster_channel, in_turn);
+        (void)cw_key_write(key, registry->prefix, 'c', cw_bytes_text(channel->uuid));
+        (void)cw_functions_detach(registry->endpoint, key, registry->node_id, 0, NULL, NULL);
+        detached->channels[detached->count++] = channel;
+    }
+    size_t count =
+        write_set_command(registry, "SREM", detached->channels, detached->count, node_key, args);
+    int rc = cw_functions_command(registry->endpoint, args, count, on_detached, detached);
+    if (rc != CW_OK)
+        on_detached(detached, rc);
+    return rc == CW_OK;
+}
+
 void cw_registry_flush_detach(struct cw_registry *registry)
 {
-    if (!cw_endpoint_is_up(registry->endpoint)) {
-        if (!cw_list_is_empty(&registry->detaching))
-            registry->is_suspect = true;
+    struct cw_list now; /* what can't be sent is for the next flush */
+    if (!cw_endpoint_is_up(registry->endpoint))
         return;
+    cw_list_init(&now);
+    cw_list_move_all(&now, &registry->detaching);
+    while (!cw_list_is_empty(&now) && detach_batch(registry, &now)) {
     }
-    while (!cw_list_is_empty(&registry->detaching)) {
-        struct cw_cluster_channel *batch[CW_FUNCTIONS_BATCH];
-        size_t count = 0;
-        struct cw_list_node *node;
-        while (count < CW_FUNCTIONS_BATCH &&
-               (node = cw_list_pop_front(&registry->detaching)) != NULL) {
-            char key[CW_KEY_MAX];
-            batch[count] = CW_CONTAINER(node, struct cw_cluster_channel, in_turn);
-            (void)cw_key_write(key, registry->prefix, 'c', cw_bytes_text(batch[count]->uuid));
-            if (cw_functions_detach(registry->endpoint, key, registry->node_id, 0, on_written,
-                                    registry) != CW_OK)
-                registry->is_suspect = true;
-            count++;
-        }
-        (void)send_set_command(registry, "SREM", batch, count);
-        for (size_t i = 0; i < count; i++)
-            free_channel(registry, batch[i]);
-    }
+    cw_list_move_all(&registry->detaching, &now);
 }
 
 void cw_registry_announce_all(struct cw_registry *registry)

@@ -32,6 +32,7 @@ struct cw_cluster_channel {
     void *user;                 /* the caller's, for describe */
     struct cw_list memberships; /* struct cw_membership.in_channel */
     uint8_t state;              /* enum cw_attach_state */
+    bool is_written;            /* Redis may have it: it has to be removed there */
     char uuid[CW_UUID_TEXT_SIZE];
 };
 
@@ -61,7 +62,7 @@ void cw_registry_finish(struct cw_registry *registry);
 CW_MUST_CHECK int cw_registry_add(struct cw_registry *registry, struct cw_cluster *cluster,
                                   const char *uuid, void *user,
                                   struct cw_cluster_channel **ret_channel);
-/** Its memberships are gone already; frees it at the end of the turn. */
+/** Its memberships are gone already; it is freed when Redis has said that it is gone there. */
 void cw_registry_remove(struct cw_registry *registry, struct cw_cluster_channel *channel);
 
 static inline void cw_registry_request_flush(struct cw_registry *registry)
