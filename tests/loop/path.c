@@ -67,6 +67,13 @@ static void on_gap(void *arg, void *local, const struct cw_gap *gap)
     cw_group_tell_gap(local, gap);
 }
 
+static void on_link(void *arg, bool is_up)
+{
+    struct path_node *node = arg;
+    if (is_up && node->path->on_up != NULL)
+        node->path->on_up(node->path);
+}
+
 static void on_fatal(void *arg, const char *why)
 {
     (void)arg;
@@ -99,6 +106,7 @@ static void start_node(struct path *path, struct path_node *node, const char *na
         .node = name,
         .events = {.on_message = on_message,
                    .on_gap = on_gap,
+                   .on_link = on_link,
                    .on_fatal = on_fatal,
                    .describe = describe,
                    .history = history},
@@ -339,6 +347,15 @@ bool path_is_member(const struct path *path, const struct path_client *client, c
     char key[CW_KEY_MAX + 4];
     (void)snprintf(key, sizeof(key), "cw:{g:%s}:m", group);
     return fake_store_get(&path->redis->store, key, client->uuid) != NULL;
+}
+
+bool path_is_marked(const struct path *path, const struct path_client *client, const char *group)
+{
+    char key[CW_KEY_MAX];
+    char mark[CW_GROUP_NAME_MAX + 3];
+    (void)snprintf(key, sizeof(key), "cw:{c:%s}", client->uuid);
+    (void)snprintf(mark, sizeof(mark), "g:%s", group);
+    return fake_store_get(&path->redis->store, key, mark) != NULL;
 }
 
 bool path_is_registered(const struct path *path, const struct path_client *client)

@@ -40,6 +40,7 @@ struct path {
     unsigned node_count;
     struct cw_history_limits history; /* of all groups */
     struct cw_list clients;           /* struct path_client.node */
+    void (*on_up)(struct path *path); /* a node's link is up; NULL: nothing to do */
 };
 
 /** A client; its socket takes frames only when the test reads them. */
@@ -92,6 +93,8 @@ size_t path_skip(struct path_client *client);
 size_t path_members(const struct path *path, const char *group);
 /** Whether Redis knows `client` as a member of `group`. */
 bool path_is_member(const struct path *path, const struct path_client *client, const char *group);
+/** Whether its hash has the mark of `group`. */
+bool path_is_marked(const struct path *path, const struct path_client *client, const char *group);
 /** Whether Redis' registry knows of `client` (hash or node set). */
 bool path_is_registered(const struct path *path, const struct path_client *client);
 

@@ -411,21 +411,28 @@ static void errors_of_redis_are_told_as_what_they_mean(void **state)
         {"BADREQUEST cfg is none", "bad_request"},
         {"WRONGTYPE Operation against a key", "internal"},
     };
-    struct path_client *ann = path_member(path, 0, "hall");
-    path->redis->fail_word = "cw:{g:room}";
+    struct path_client *ann = path_json(path, 0);
     for (int i = 0; i < 5; i++) {
+        char group[] = {'r', (char)('0' + i), '\0'};
+        char key[] = {'c', 'w', ':', '{', 'g', ':', group[0], group[1], '}', '\0'};
+        path->redis->fail_word = key;
         path->redis->fail_text = rows[i].text;
-        path_say(ann, "{'op':'publish','id':%d,'group':'room','data':1}", i);
-        path_say(ann, "{'op':'join','id':%d,'group':'room'}", i);
+        path_say(ann, "{'op':'publish','id':1,'group':'%s','data':1}", group);
+        path_say(ann, "{'op':'join','id':2,'group':'%s'}", group);
         fake_time_run();
-        path_expect_start(ann, "{'op':'error','id':%d,'code':'%s'", i, rows[i].code);
-        path_expect_start(ann, "{'op':'error','id':%d,'code':'%s'", i, rows[i].code);
+        path_expect_start(ann, "{'op':'error','id':1,'code':'%s'", rows[i].code);
+        path_expect_start(ann, "{'op':'error','id':2,'code':'%s'", rows[i].code);
         path_expect_nothing(ann);
+
+        path->redis->fail_word = NULL;
+        path_say(ann, "{'op':'join','id':3,'group':'hall'}"); /* what was half done is taken back */
+        path_say(ann, "{'op':'leave','group':'hall'}");
+        fake_time_run();
+        path_expect_start(ann, "{'op':'ok','id':3");
+        path_say(ann, "{'op':'join','id':4,'group':'%s'}", group);
+        fake_time_run();
+        path_expect(ann, "{'op':'ok','id':4,'epoch':'0','offset':0}");
     }
-    path->redis->fail_word = NULL;
-    path_say(ann, "{'op':'join','id':9,'group':'room'}");
-    fake_time_run();
-    path_expect(ann, "{'op':'ok','id':9,'epoch':'0','offset':0}");
 }
 
 /* Bounds. */

@@ -1,0 +1,448 @@
+/* test_links.c - lost links, closed channels and lost data at every point of the way. */
+#include "channel/members.h"
+#include "handlers/dispatch.h"
+#include "loop/path.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define RECONNECT_MS 100 /* the first try comes after 25 to 50 ms */
+
+/* Calls in flight when the link is lost. */
+
+static void redis_unreachable_ops_are_refused_at_once(void **state)
+{
+    struct path *path = *state;
+    struct path_client *ann = path_member(path, 0, "room");
+    path->redis->is_down = true;
+    fake_redis_drop(path->redis, 0, FAKE_PUBSUB, FAKE_NOT_SENT);
+    static const char *const ops[] = {"publish", "join", "members", "leave"};
+    for (int i = 0; i < 4; i++)
+        path_say(ann, "{'op':'%s','id':%d,'group':'%s','data':1}", ops[i], i,
+                 i == 3 ? "room" : "hall");
+    for (int i = 0; i < 4; i++)
+        path_expect_start(ann, "{'op':'error','id':%d,'code':'unavailable'", i);
+    fake_time_advance(60000);
+    path->redis->is_down = false;
+    fake_time_advance(2000); /* the longest back-off */
+    assert_true(cw_cluster_is_up(path->nodes[0].cluster));
+    path_say(ann, "{'op':'publish','id':5,'group':'room','data':1}");
+    fake_time_run();
+    path_expect_start(ann, "{'op':'ok','id':5");
+    path_expect_start(ann, "{'op':'message'");
+}
+
+static void a_client_that_connects_while_redis_is_away_is_registered_later(void **state)
+{
+    struct path *path = *state;
+    path->redis->is_down = true;
+    fake_redis_drop(path->redis, 0, FAKE_COMMANDS, FAKE_NOT_SENT);
+    struct path_client *ann = path_open(path, 0, "groups=room", "chanway.v1.json");
+    fake_time_run();
+    path_expect_start(ann, "{'op':'welcome'");
+    path_expect_start(ann, "{'op':'error','code':'unavailable'");
+    assert_false(ann->is_paused);
+    path->redis->is_down = false;
+    fake_time_advance(2000);
+    assert_true(path_is_registered(path, ann));
+    path_say(ann, "{'op':'join','id':1,'group':'room'}");
+    fake_time_run();
+    path_expect_start(ann, "{'op':'ok','id':1");
+}
+
+static void a_join_that_was_not_sent_before_the_link_was_lost_is_unavailable(void **state)
+{
+    struct path *path = *state;
+    struct path_client *ann = path_open(path, 0, "groups=room", "chanway.v1.json");
+    path_say(ann, "{'op':'join','id':1,'group':'hall'}");
+    path->redis->is_down = true;
+    fake_redis_drop(path->redis, 0, FAKE_COMMANDS, FAKE_NOT_SENT);
+    path_expect_start(ann, "{'op':'welcome'");
+    path_expect_start(ann, "{'op':'error','code':'unavailable'");
+    path_expect_start(ann, "{'op':'error','id':1,'code':'unavailable'");
+    path->redis->is_down = false;
+    fake_time_advance(2000);
+    path_expect_nothing(ann);
+    assert_true(path_is_registered(path, ann));
+    assert_int_equal(path_members(path, "room"), 0);
+}
+
+/* `unavailable`: it did not happen; `timeout`: it may have; then it is delivered like any other. */
+static void publishes_in_flight_are_told_by_what_is_known_of_them(void **state)
+{
+    (void)state;
+    static const struct {
+        enum fake_loss loss;
+        const char *code;
+        size_t published;
+    } rows[] = {
+        {FAKE_NOT_SENT, "unavailable", 1},
+        {FAKE_NOT_RUN, "timeout", 1},
+        {FAKE_NOT_ANSWERED, "timeout", 3},
+    };
+    for (int i = 0; i < FAKE_LOSSES; i++) {
+        struct path path;
+        path_start(&path, 2, 1);
+        struct path_client *ann = path_member(&path, 0, "room");
+        fake_redis_hold(path.redis, FAKE_CALLS);
+        for (int id = 1; id <= 3; id++)
+            path_say(ann, "{'op':'publish','id':%d,'group':'room','data':%d}", id, id);
+        fake_redis_step(path.redis, 1);
+        fake_redis_drop(path.redis, 0, FAKE_COMMANDS, rows[i].loss);
+        fake_redis_release(path.redis, FAKE_CALLS);
+        path_expect(ann, "{'op':'ok','id':1,'epoch':'1','offset':1}");
+        path_expect_message(ann, "room", ann, 1, 1, "1");
+        path_expect_start(ann, "{'op':'error','id':2,'code':'%s'", rows[i].code);
+        path_expect_start(ann, "{'op':'error','id':3,'code':'%s'", rows[i].code);
+        fake_time_advance(RECONNECT_MS);
+        for (unsigned n = 2; n <= rows[i].published; n++)
+            path_expect_message(ann, "room", ann, 1, n, n == 2 ? "2" : "3");
+        path_expect_nothing(ann);
+        path_stop(&path);
+    }
+}
+
+static void a_silent_redis_is_given_up_after_six_seconds(void **state)
+{
+    struct path *path = *state;
+    struct path_client *ann = path_member(path, 0, "room");
+    fake_redis_hold(path->redis, FAKE_ALIVE | FAKE_CALLS);
+    fake_time_advance(400);
+    path_say(ann, "{'op':'publish','id':1,'group':'room','data':1}");
+    path->redis->loss = FAKE_NOT_RUN;
+    path->redis->is_down = true;
+    fake_time_advance(5400);
+    assert_true(cw_cluster_is_up(path->nodes[0].cluster));
+    path_expect_nothing(ann);
+    fake_time_advance(1000);
+    assert_false(cw_cluster_is_up(path->nodes[0].cluster));
+    path_expect_start(ann, "{'op':'error','id':1,'code':'timeout'");
+    path->redis->is_down = false;
+    fake_redis_release(path->redis, FAKE_ALIVE | FAKE_CALLS);
+    fake_time_advance(2000);
+    assert_true(cw_cluster_is_up(path->nodes[0].cluster));
+}
+
+static void a_missing_library_is_loaded_again(void **state)
+{
+    struct path *path = *state;
+    struct path_client *ann = path_member(path, 0, "room");
+    path->redis->store.has_library = false;
+    path_say(ann, "{'op':'publish','id':1,'group':'room','data':1}");
+    fake_time_run();
+    path_expect_start(ann, "{'op':'error','id':1,'code':'unavailable'");
+    fake_time_advance(RECONNECT_MS);
+    assert_true(path->redis->store.has_library);
+    path_say(ann, "{'op':'publish','id':2,'group':'room','data':2}");
+    fake_time_run();
+    path_expect_start(ann, "{'op':'ok','id':2");
+    path_expect_start(ann, "{'op':'message'");
+    path_expect_nothing(ann);
+}
+
+static struct path_client *late;
+
+static void close_late(struct path *path)
+{
+    (void)path;
+    path_close(late);
+}
+
+/* Announced again, and gone before that was written. */
+static void a_channel_that_closes_as_the_link_comes_back_leaves_nothing(void **state)
+{
+    struct path *path = *state;
+    struct path_client *ann = path_member(path, 0, "room");
+    late = path_member(path, 0, "room");
+    fake_redis_hold(path->redis, FAKE_CALLS);
+    path_say(ann, "{'op':'join','group':'hall'}"); /* so that its outcome is unknown */
+    fake_redis_drop(path->redis, 0, FAKE_COMMANDS, FAKE_NOT_RUN);
+    fake_redis_release(path->redis, FAKE_CALLS);
+    path->on_up = close_late;
+    fake_time_advance(RECONNECT_MS);
+    assert_null(late->channel);
+    assert_false(path_is_registered(path, late));
+    assert_false(path_is_member(path, late, "room"));
+    assert_true(path_is_member(path, ann, "room"));
+}
+
+/* Every point of the way.
+ *
+ * Two clients of node 0 have everything under way at once, k calls of it have been run and
+ * answered: then it happens. */
+
+struct scene {
+    struct path path;
+    struct path_client *ann; /* new: joins `room` and `hall` by her URL */
+    struct path_client *bob; /* leaves `room`, joins `hall` and `attic`, publishes, looks around */
+    struct path_client *far; /* on node 1, in `room` */
+    bool is_late;            /* it happens while messages and acks are held back, too */
+};
+
+#define SCENE_CALLS 24 /* more than there are */
+
+static void set_scene(struct scene *scene, size_t calls)
+{
+    struct path *path = &scene->path;
+    path_start(path, 2, 1);
+    scene->far = path_member(path, 1, "room");
+    scene->bob = path_member(path, 0, "room");
+    fake_redis_hold(path->redis, FAKE_CALLS | (scene->is_late ? FAKE_PUSHES : 0));
+    path_say(scene->far, "{'op':'publish','id':1,'group':'room','data':'zero'}");
+    scene->ann = path_open(path, 0, "groups=room,hall", "chanway.v1.json");
+    path_say(scene->ann, "{'op':'publish','id':1,'group':'hall','data':1}");
+    path_say(scene->bob, "{'op':'publish','id':1,'group':'room','data':'one'}");
+    path_say(scene->bob, "{'op':'leave','id':2,'group':'room'}");
+    path_say(scene->bob, "{'op':'join','id':3,'group':'hall'}");
+    path_say(scene->bob, "{'op':'publish','id':4,'group':'hall','data':'two'}");
+    path_say(scene->bob, "{'op':'members','id':5,'group':'hall'}");
+    path_say(scene->bob, "{'op':'publish','id':6,'group':'room','data':'three'}");
+    path_say(scene->bob, "{'op':'join','id':7,'group':'attic'}");
+    fake_time_run();
+    for (size_t i = 0; i < calls; i++)
+        fake_redis_step(path->redis, 1);
+}
+
+static void end_scene(struct scene *scene)
+{
+    path_stop(&scene->path);
+}
+
+/* What the node believes is what Redis says. */
+static void check_member(const struct scene *scene, const struct path_client *client,
+                         const char *group)
+{
+    bool is_member = false;
+    if (client->channel != NULL) {
+        const struct cw_member *member = cw_member_find(client->channel, cw_bytes_text(group));
+        is_member = member != NULL;
+        if (member != NULL)
+            assert_int_equal(member->state, CW_MEMBER_JOINED);
+    }
+    if (is_member != path_is_member(&scene->path, client, group) ||
+        is_member != path_is_marked(&scene->path, client, group))
+        fail_msg("%s in %s: here %d, in Redis %d, marked %d", client == scene->ann ? "ann" : "bob",
+                 group, is_member, path_is_member(&scene->path, client, group),
+                 path_is_marked(&scene->path, client, group));
+}
+
+static void check_agreement(const struct scene *scene)
+{
+    static const char *const groups[] = {"room", "hall", "attic"};
+    for (int i = 0; i < 3; i++) {
+        check_member(scene, scene->ann, groups[i]);
+        check_member(scene, scene->bob, groups[i]);
+    }
+    assert_int_equal(path_is_registered(&scene->path, scene->ann), scene->ann->channel != NULL);
+    assert_int_equal(path_is_registered(&scene->path, scene->bob), scene->bob->channel != NULL);
+    assert_true(fake_store_is_covered(&scene->path.redis->store));
+}
+
+/* All goes on, links are made again, and what is to be repeated is. */
+static void settle(struct scene *scene)
+{
+    struct fake_redis *redis = scene->path.redis;
+    fake_redis_release(redis, FAKE_CALLS | FAKE_PUSHES);
+    fake_time_advance(RECONNECT_MS);
+    fake_time_advance(4000); /* a renewal of the lease */
+}
+
+/* Answers come once, in the order of the ids; an ok or an error. */
+static void check_answers(struct path_client *client, int first, int last)
+{
+    const char *frame;
+    int id = first;
+    while ((frame = path_next(client)) != NULL) {
+        char ok[40];
+        char error[40];
+        (void)snprintf(ok, sizeof(ok), "{\"op\":\"ok\",\"id\":%d", id);
+        (void)snprintf(error, sizeof(error), "{\"op\":\"error\",\"id\":%d", id);
+        if (strncmp(frame, ok, strlen(ok)) == 0 || strncmp(frame, error, strlen(error)) == 0)
+            id++;
+        else if (strncmp(frame, "{\"op\":\"ok\"", 10) == 0)
+            fail_msg("%s\nwhere the answer to %d should be", frame, id);
+    }
+    assert_int_equal(id, last + 1);
+}
+
+static void at_every_point(void (*befall)(struct scene *scene))
+{
+    for (size_t calls = 0; calls < SCENE_CALLS; calls++) {
+        for (int is_late = 0; is_late < 2; is_late++) {
+            struct scene scene = {.is_late = is_late == 1};
+            set_scene(&scene, calls);
+            befall(&scene);
+            end_scene(&scene);
+        }
+    }
+}
+
+static void close_both(struct scene *scene)
+{
+    path_close(scene->ann);
+    path_close(scene->bob);
+    settle(scene);
+    check_agreement(scene);
+    assert_int_equal(path_members(&scene->path, "room"), 1);
+    assert_int_equal(path_members(&scene->path, "hall"), 0);
+}
+
+static void channels_closed_at_any_point_leave_nothing(void **state)
+{
+    (void)state;
+    at_every_point(close_both);
+}
+
+static void destroy_all(struct scene *scene)
+{
+    (void)scene; /* the clients first, then the node with all that is pending */
+}
+
+static void a_node_destroyed_at_any_point_leaks_nothing(void **state)
+{
+    (void)state;
+    at_every_point(destroy_all);
+}
+
+static enum fake_loss loss_now;
+static enum fake_link link_now;
+
+static void lose_link(struct scene *scene)
+{
+    fake_redis_drop(scene->path.redis, 0, link_now, loss_now);
+    assert_true(fake_store_is_covered(&scene->path.redis->store)); /* as after a crash */
+    settle(scene);
+    check_agreement(scene);
+    check_answers(scene->bob, 1, 7);
+    check_answers(scene->ann, 1, 1);
+}
+
+static void with_every_loss(void (*befall)(struct scene *scene))
+{
+    for (int loss = 0; loss < FAKE_LOSSES; loss++) {
+        for (int link = FAKE_COMMANDS; link <= FAKE_PUBSUB; link++) {
+            loss_now = (enum fake_loss)loss;
+            link_now = (enum fake_link)link;
+            at_every_point(befall);
+        }
+    }
+}
+
+static void after_a_link_lost_at_any_point_node_and_redis_agree(void **state)
+{
+    (void)state;
+    with_every_loss(lose_link);
+}
+
+static void lose_link_then_close(struct scene *scene)
+{
+    fake_redis_drop(scene->path.redis, 0, link_now, loss_now);
+    path_close(scene->bob);
+    settle(scene);
+    path_close(scene->ann);
+    settle(scene);
+    check_agreement(scene);
+}
+
+static void channels_that_close_while_the_link_is_lost_leave_nothing(void **state)
+{
+    (void)state;
+    with_every_loss(lose_link_then_close);
+}
+
+static void close_then_lose_link(struct scene *scene)
+{
+    path_close(scene->bob);
+    fake_time_run();
+    fake_redis_drop(scene->path.redis, 0, link_now, loss_now);
+    settle(scene);
+    check_agreement(scene);
+    path_close(scene->ann);
+    settle(scene);
+    check_agreement(scene);
+}
+
+static void channels_that_close_before_the_link_is_lost_leave_nothing(void **state)
+{
+    (void)state;
+    with_every_loss(close_then_lose_link);
+}
+
+static void forget_data(struct scene *scene)
+{
+    fake_store_forget(&scene->path.redis->store);
+    fake_redis_restart(scene->path.redis, FAKE_NOT_RUN);
+    settle(scene);
+    fake_time_advance(4000);
+    check_agreement(scene);
+    check_answers(scene->bob, 1, 7);
+    check_member(scene, scene->far, "room");
+}
+
+static void after_all_data_was_lost_the_registry_is_built_again(void **state)
+{
+    (void)state;
+    at_every_point(forget_data);
+}
+
+static void forget_data_under_way(struct scene *scene)
+{
+    fake_redis_hold(scene->path.redis, FAKE_ANSWERS);
+    fake_redis_step(scene->path.redis, 1); /* run before it, answered after it */
+    fake_redis_release(scene->path.redis, FAKE_ANSWERS);
+    fake_store_forget(&scene->path.redis->store);
+    scene->path.redis->store.has_library = true; /* FLUSHALL: no connection is lost */
+    settle(scene);
+    fake_time_advance(4000);
+    check_agreement(scene);
+}
+
+static void after_a_flush_the_registry_is_built_again(void **state)
+{
+    (void)state;
+    at_every_point(forget_data_under_way);
+}
+
+/* The lease shows that the data is gone while joins and leaves still wait for their answers. */
+static void forget_data_and_see_at_once(struct scene *scene)
+{
+    fake_store_forget(&scene->path.redis->store);
+    scene->path.redis->store.has_library = true;
+    fake_time_advance(4000);
+    settle(scene);
+    check_agreement(scene);
+}
+
+static void after_a_flush_joins_under_way_are_written_again(void **state)
+{
+    (void)state;
+    at_every_point(forget_data_and_see_at_once);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        path_test(redis_unreachable_ops_are_refused_at_once),
+        path_test(a_client_that_connects_while_redis_is_away_is_registered_later),
+        path_test(a_join_that_was_not_sent_before_the_link_was_lost_is_unavailable),
+        cmocka_unit_test(publishes_in_flight_are_told_by_what_is_known_of_them),
+        path_test(a_silent_redis_is_given_up_after_six_seconds),
+        path_test(a_missing_library_is_loaded_again),
+        path_test(a_channel_that_closes_as_the_link_comes_back_leaves_nothing),
+        cmocka_unit_test(channels_closed_at_any_point_leave_nothing),
+        cmocka_unit_test(a_node_destroyed_at_any_point_leaks_nothing),
+        cmocka_unit_test(after_a_link_lost_at_any_point_node_and_redis_agree),
+        cmocka_unit_test(channels_that_close_while_the_link_is_lost_leave_nothing),
+        cmocka_unit_test(channels_that_close_before_the_link_is_lost_leave_nothing),
+        cmocka_unit_test(after_all_data_was_lost_the_registry_is_built_again),
+        cmocka_unit_test(after_a_flush_the_registry_is_built_again),
+        cmocka_unit_test(after_a_flush_joins_under_way_are_written_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
