@@ -24,7 +24,7 @@ enum cw_step cw_history_step(struct cw_position *last, const struct cw_envelope 
     if (is_live)
         return CW_STEP_READ_HISTORY;
     ret_gap->last_lost.epoch = at.epoch;
-    ret_gap->last_lost.offset = at.offset - 1;
+    ret_gap->last_lost.offset = at.offset == 0 ? 0 : at.offset - 1; /* 0: not one of ours */
     *last = at;
     return CW_STEP_GAP;
 }
