@@ -161,7 +161,8 @@ static void a_channel_that_closes_as_the_link_comes_back_leaves_nothing(void **s
     struct path_client *ann = path_member(path, 0, "room");
     late = path_member(path, 0, "room");
     fake_redis_hold(path->redis, FAKE_CALLS);
-    path_say(ann, "{'op':'join','group':'hall'}"); /* so that its outcome is unknown */
+    struct path_client *bob = path_open(path, 0, "", ""); /* whose fate will be unknown */
+    fake_time_run();
     fake_redis_drop(path->redis, 0, FAKE_COMMANDS, FAKE_NOT_RUN);
     fake_redis_release(path->redis, FAKE_CALLS);
     path->on_up = close_late;
@@ -170,6 +171,7 @@ static void a_channel_that_closes_as_the_link_comes_back_leaves_nothing(void **s
     assert_false(path_is_registered(path, late));
     assert_false(path_is_member(path, late, "room"));
     assert_true(path_is_member(path, ann, "room"));
+    assert_true(path_is_registered(path, bob));
 }
 
 /* Every point of the way.
