@@ -30,7 +30,7 @@
 
 #define READS_MAX                                                                                  \
     64 /* history pages under way at once: bounds memory and keeps Redis' turns short */
-#define LINGER_TICK_MS 500
+#define TICK_MS 500 /* while groups linger, or reads were refused */
 
 struct buffered {
     struct cw_list_node node; /* in cw_interest.buffer */
@@ -192,12 +192,13 @@ static void drain_buffer(struct cw_interest *interest)
     set_state(interest, CW_INTEREST_LIVE);
 }
 
-static bool take_entry(struct cw_interest *interest, const struct cw_history_entry *from)
+/* What is no envelope is missing: the next entry shows a hole. */
+static void take_entry(struct cw_interest *interest, const struct cw_history_entry *from)
 {
     struct cw_envelope entry = {0};
     if (cw_envelope_decode_body(from->body, &entry.message) != CW_OK) {
         CW_STAT(group_bad_envelopes_total)++;
-        return false;
+        return;
     }
     entry.message.is_logged = true;
     entry.message.position = from->position;
@@ -205,7 +206,6 @@ static bool take_entry(struct cw_interest *interest, const struct cw_history_ent
     entry.predecessor = from->predecessor;
     (void)step(interest, &entry, false); /* from history: always settled */
     CW_STAT(group_recovered_messages_total)++;
-    return true;
 }
 
 static void on_history(void *arg, int rc, const struct cw_history_page *page)
@@ -220,17 +220,27 @@ static void on_history(void *arg, int rc, const struct cw_history_page *page)
         return; /* link lost: the next one begins again */
     }
     for (size_t i = 0; i < page->count; i++)
-        (void)take_entry(interest, &page->entries[i]);
-    if (page->has_more) {
+        take_entry(interest, &page->entries[i]);
+    bool has_more = page->has_more && page->count > 0;
+    struct cw_gap gap;
+    /* Behind the page's end also if that is no envelope, or this page would come again. */
+    if (cw_history_settle(&interest->last,
+                          has_more ? page->entries[page->count - 1].position : page->tip, &gap))
+        tell_gap(interest, &gap);
+    if (has_more) {
         want_history(interest);
         return;
     }
-    struct cw_gap gap;
-    if (cw_history_settle(&interest->last, page->tip, &gap))
-        tell_gap(interest, &gap);
     drain_buffer(interest);
     owner->on_progress(owner->on_progress_arg, interest);
     start_reads(owner);
+}
+
+static void set_timer(struct cw_interests *interests)
+{
+    static const struct timeval tick = {0, TICK_MS * 1000};
+    if (!evtimer_pending(interests->timer, NULL))
+        (void)evtimer_add(interests->timer, &tick);
 }
 
 static void start_reads(struct cw_interests *interests)
@@ -240,8 +250,12 @@ static void start_reads(struct cw_interests *interests)
            (node = cw_list_pop_front(&interests->readers)) != NULL) {
         struct cw_interest *interest = CW_CONTAINER(node, struct cw_interest, in_queue);
         if (cw_functions_read(interests->endpoint, interest->key, interest->last, on_history,
-                              interest) != CW_OK)
-            continue; /* no link: subscribed and read again when it is back */
+                              interest) != CW_OK) {
+            /* Too much in flight; or no link, and then on_down empties the queue. */
+            cw_list_push_back(&interests->readers, &interest->in_queue);
+            set_timer(interests);
+            return;
+        }
         interest->is_reading = true;
         interests->reads_under_way++;
         CW_STAT(group_recoveries_total)++;
@@ -368,13 +382,6 @@ int cw_interest_acquire(struct cw_interests *interests, struct cw_bytes group,
     return CW_OK;
 }
 
-static void set_linger_timer(struct cw_interests *interests)
-{
-    static const struct timeval tick = {0, LINGER_TICK_MS * 1000};
-    if (!evtimer_pending(interests->linger_timer, NULL))
-        (void)evtimer_add(interests->linger_timer, &tick);
-}
-
 void cw_interest_release(struct cw_interest *interest)
 {
     struct cw_interests *interests = interest->owner;
@@ -382,10 +389,10 @@ void cw_interest_release(struct cw_interest *interest)
         return;
     interest->linger_until_ms = cw_clock_ms() + CW_INTEREST_LINGER_MS;
     cw_list_push_back(&interests->lingering, &interest->in_lingering);
-    set_linger_timer(interests);
+    set_timer(interests);
 }
 
-static void on_linger_timer(evutil_socket_t fd, short what, void *arg)
+static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct cw_interests *interests = arg;
     struct cw_list_node *node;
@@ -401,8 +408,9 @@ static void on_linger_timer(evutil_socket_t fd, short what, void *arg)
         cw_endpoint_unsubscribe(interests->endpoint, interest->key);
         destroy_interest(interest);
     }
+    start_reads(interests); /* those that were refused */
     if (!cw_list_is_empty(&interests->lingering))
-        set_linger_timer(interests);
+        set_timer(interests);
 }
 
 /* Positions. */
@@ -448,8 +456,8 @@ int cw_interests_init(struct cw_interests *interests, struct event_base *base,
     cw_map_init(&interests->groups, key_of_interest);
     cw_list_init(&interests->lingering);
     cw_list_init(&interests->readers);
-    interests->linger_timer = evtimer_new(base, on_linger_timer, interests);
-    return interests->linger_timer == NULL ? CW_ERR_NOMEM : CW_OK;
+    interests->timer = evtimer_new(base, on_timer, interests);
+    return interests->timer == NULL ? CW_ERR_NOMEM : CW_OK;
 }
 
 void cw_interests_finish(struct cw_interests *interests)
@@ -461,6 +469,6 @@ void cw_interests_finish(struct cw_interests *interests)
         destroy_interest(interest);
     }
     cw_map_finish(&interests->groups);
-    if (interests->linger_timer != NULL)
-        event_free(interests->linger_timer);
+    if (interests->timer != NULL)
+        event_free(interests->timer);
 }

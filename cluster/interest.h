@@ -69,7 +69,7 @@ struct cw_interests {
     struct cw_list lingering;
     struct cw_list readers;
     uint32_t reads_under_way;
-    struct event *linger_timer;
+    struct event *timer; /* ends lingering, tries reads that were refused */
 };
 
 CW_MUST_CHECK int cw_interests_init(struct cw_interests *interests, struct event_base *base,
