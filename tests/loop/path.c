@@ -316,6 +316,29 @@ void path_expect_message(struct path_client *client, const char *group,
                 group, from->uuid, epoch, offset, data);
 }
 
+void path_publish(struct path_client *from, const char *group, unsigned first, unsigned last)
+{
+    for (unsigned i = first; i <= last; i++)
+        path_say(from, "{'op':'publish','group':'%s','data':%u}", group, i);
+    fake_time_run();
+}
+
+void path_expect_numbers(struct path_client *client, const char *group,
+                         const struct path_client *from, unsigned epoch, unsigned first,
+                         unsigned last)
+{
+    for (unsigned i = first; i <= last; i++) {
+        char data[16];
+        (void)snprintf(data, sizeof(data), "%u", i);
+        path_expect_message(client, group, from, epoch, i, data);
+    }
+}
+
+void path_expect_gap(struct path_client *client, const char *group, unsigned epoch, unsigned offset)
+{
+    path_expect(client, "{'op':'gap','group':'%s','epoch':'%u','offset':%u}", group, epoch, offset);
+}
+
 void path_expect_nothing(const struct path_client *client)
 {
     struct cw_buf *frame = cw_outbox_front(&client->channel->outbox);

@@ -81,6 +81,14 @@ void path_expect(struct path_client *client, const char *format, ...) CW_PRINTF(
 void path_expect_message(struct path_client *client, const char *group,
                          const struct path_client *from, unsigned epoch, unsigned offset,
                          const char *data);
+/** `from` publishes the numbers first..last to `group`, each a message of its own; all is run. */
+void path_publish(struct path_client *from, const char *group, unsigned first, unsigned last);
+/** The next frames are these numbers, with them as offsets. */
+void path_expect_numbers(struct path_client *client, const char *group,
+                         const struct path_client *from, unsigned epoch, unsigned first,
+                         unsigned last);
+void path_expect_gap(struct path_client *client, const char *group, unsigned epoch,
+                     unsigned offset);
 /** The next frame begins with this. */
 void path_expect_start(struct path_client *client, const char *format, ...) CW_PRINTF(2, 3);
 void path_expect_nothing(const struct path_client *client);
