@@ -251,7 +251,6 @@ static void close_for(struct cw_connection *connection, int code, const char *re
 static void handle_message(struct cw_connection *connection, struct cw_bytes message)
 {
     bool is_binary = lws_frame_is_binary(connection->wsi) != 0;
-    CW_STAT(client_messages_in_total) += 1;
     if (!is_binary && !cw_utf8_is_valid(message)) {
         close_for(connection, CLOSE_BAD_TEXT, "text that is not UTF-8");
         return;
@@ -292,7 +291,6 @@ int cw_connection_on_receive(struct cw_connection *connection, const void *data,
     struct lws *wsi = connection->wsi;
     size_t remaining = lws_remaining_packet_payload(wsi);
     cw_loop_note_read(connection->server->loop, size + (remaining == 0 ? header_size(size) : 0));
-    CW_STAT(client_bytes_in_total) += size;
     if (connection->is_closing || connection->channel == NULL)
         return 0;
 
