@@ -11,14 +11,15 @@ GROUP = "links"
 
 
 class LinksKilled(ClusterCase):
+    # Room for what is published during an outage on a slow machine.
+    settings = {"history_size": "10000"}
 
-    def start_load(self, **options):
+    def start_load(self):
         self.programs = [self.subscribe("js", self.javascript(), GROUP, 8),
                          self.subscribe("py", self.python(), GROUP, 4)]
         for program in self.programs:
             program.wait_until_joined()
-        self.ledger, self.publishers = self.load(GROUP, [*self.nodes, self.balancer], rate=80,
-                                                 **options)
+        self.ledger, self.publishers = self.load(GROUP, [*self.nodes, self.balancer], rate=80)
 
     def finish(self):
         self.publishers.stop()
@@ -40,6 +41,20 @@ class LinksKilled(ClusterCase):
         self.finish()
         self.assertGreater(self.total("chanway_group_recoveries_total"), 0)
 
+    def test_killed_subscriptions_at_full_speed(self):
+        # So many messages that some come while a node reads what it has missed.
+        self.start_cluster()
+        self.programs = [self.subscribe("js", self.javascript(), GROUP, 2)]
+        self.programs[0].wait_until_joined()
+        self.ledger, self.publishers = self.load(GROUP, self.nodes, window=32)
+        for _ in range(10):
+            self.wait_for_more(self.ledger, 300)
+            until(lambda: self.redis.call("CLIENT", "KILL", "TYPE", "pubsub"), "somebody is there")
+        self.wait_for_more(self.ledger, 300)
+        self.finish()
+        self.assertGreater(self.total("chanway_group_duplicates_total"), 0,
+                           "no message came twice from Redis: the test is too easy")
+
     def test_killed_command_connections(self):
         self.start_cluster(op_timeout="2s")
         self.start_load()
@@ -55,7 +70,8 @@ class LinksKilled(ClusterCase):
         self.redis = self.own_redis()
         relay = Relay(self.own_folder(), self.redis.socket)
         self.addCleanup(relay.stop)
-        self.nodes = [self.own_node(link, wait=False, name=f"node{number}", op_timeout="2s")
+        self.nodes = [self.own_node(link, wait=False, name=f"node{number}", op_timeout="2s",
+                                    **self.settings)
                       for number, link in enumerate([self.redis, self.redis, relay], 1)]
         for node in self.nodes:
             node.wait_until_ready()

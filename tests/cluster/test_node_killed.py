@@ -9,6 +9,8 @@ GROUP = "survivors"
 
 
 class NodeKilled(ClusterCase):
+    # Room for what is published during an outage on a slow machine.
+    settings = {"history_size": "10000"}
 
     def test_the_others_lose_nothing(self):
         self.start_cluster()

@@ -9,6 +9,8 @@ GROUP = "durable"
 
 
 class RedisKilled(ClusterCase):
+    # Room for what is published during an outage on a slow machine.
+    settings = {"history_size": "10000"}
 
     def test_nothing_acknowledged_is_missing_and_nothing_comes_twice(self):
         self.start_cluster(op_timeout="2s")

@@ -9,7 +9,7 @@ import time
 import setup_path  # noqa: F401
 from support.case import Case, main
 from support.http_client import get
-from support.node import READY
+from support.node import READY, Node
 from support.wait import until
 from support.websocket import WebSocket
 from support.client import Client
@@ -41,8 +41,7 @@ class Start(Case):
         self.assertTrue(node.id().startswith("beta."))
 
     def test_the_name_is_the_hosts_by_default(self):
-        node = self.own_node(self.redis, wait=False, name="unnamed")
-        node.stop()
+        node = self._keep(Node(self.own_folder(), redis=self.redis), self.addCleanup)
         del node.settings["node"]
         node.start()
         self.assertIn(socket.gethostname()[:50].lower(), node.id().lower())

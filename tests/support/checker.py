@@ -39,7 +39,7 @@ def name_and_length(publisher, number):
     kind = KINDS[number % 3]
     length = (number * 37) % 900
     if number % 50 == 49:
-        length = (BIG_BYTES if kind == "b" else BIG) - number * 10 - 100
+        length = (BIG_BYTES if kind == "b" else BIG) - number % 500 * 10 - 100
     return f"{publisher}-{number:06d}{kind}", length
 
 

@@ -14,6 +14,7 @@ from .wait import until
 from .websocket import WebSocket
 
 _probes = itertools.count(1)
+FAULT = r"^.*(ERROR: \w+Sanitizer|runtime error: |Assertion .* failed)"
 READY = r"^ready node=(\S+) listen=(\S+) admin=(\S*) redis=(\S+) pid=(\d+)$"
 
 
@@ -107,5 +108,14 @@ class Node:
         self.process.kill()
 
     def stop(self):
-        if self.process:
-            self.process.stop()
+        """Ends it as an operator does, and complains if it did not end well."""
+        if not self.process:
+            return
+        was_running = self.process.is_running()
+        self.process.stop()
+        code = self.process.child.returncode
+        if was_running and code != 0:
+            raise AssertionError(f"{self.name}: SIGTERM ended it with {code}, not 0")
+        found = self.process.find_in_log(FAULT)
+        if found:
+            raise AssertionError(f"{self.name}: {self.process.log()[found.start():][:3000]}")
