@@ -21,7 +21,7 @@
 --
 -- While the library loads, Redis hides every global but `redis`: no library function up here.
 
-local VERSION = 1 -- raised with every change: nodes load the library when it is missing or older
+local VERSION = 2 -- raised with every change: nodes load the library when it is missing or older
 
 local DEFAULTS = '100 300000 8388608 100000'
 local CFG_SHAPE = 'cfg is "<size> <ttl ms> <bytes> <keys> [<payload max>]"'
@@ -92,11 +92,16 @@ local function remember_limits(k, state, given, limits)
   end
 end
 
--- A group's hash stays while there are members; else it ends some time after the history.
--- `state` was read before the call wrote anything.
-local function settle(k, state, limits)
+-- Whether there was no hash before this call.
+local function is_fresh(state)
+  return not state[E] and not state[CFG]
+end
+
+-- A group's hash stays while there are members; else it ends some time after the history. `was_fresh`:
+-- as the state was before the call wrote anything.
+local function settle(k, state, limits, was_fresh)
   if state[M] then return end
-  if not state[E] and not state[CFG] and redis.call('EXISTS', k .. ':m') == 1 then
+  if was_fresh and redis.call('EXISTS', k .. ':m') == 1 then
     redis.call('HSET', k, 'm', '1') -- they came before there was anything to remember
   else
     redis.call('PEXPIRE', k, limits.keep)
@@ -131,6 +136,24 @@ local function split_id(id)
   return tonumber(epoch) or 0, tonumber(offset) or 0
 end
 
+-- MessagePack's head of a string of `size` bytes. By hand, because cmsgpack takes twice as long.
+local HEADS = {}
+local function text_head(size)
+  local head = HEADS[size]
+  if head then return head end
+  if size > 65535 then
+    return string.char(219, 0, math.floor(size / 65536), math.floor(size / 256) % 256, size % 256)
+  end
+  if size > 255 then return string.char(218, math.floor(size / 256), size % 256) end
+  HEADS[size] = size < 32 and string.char(160 + size) or string.char(217, size)
+  return HEADS[size]
+end
+
+-- The body of an envelope: an array of four.
+local function pack_body(kind, flags, from, payload)
+  return string.char(148, kind, flags) .. text_head(#from) .. from .. text_head(#payload) .. payload
+end
+
 -- Opens an epoch later than everything known; its first entry says which id was the last before.
 local function append_first(k, h, state, limits, body)
   local now = redis.call('TIME')
@@ -147,21 +170,20 @@ local function append_first(k, h, state, limits, body)
   z = string.format('%.0f', z + #body)
   local id = redis.call('XADD', h, 'MAXLEN', '~', limits.size_text, epoch .. '-1',
     'd', body, 's', z, 'p', previous)
-  redis.call('HSET', k, 'e', epoch, 'b', boot_token(), 'o', '1', 'z', z, 't', '0')
-  state[Z], state[T] = z, '0'
-  redis.call('SPUBLISH', k, cmsgpack.pack(id, previous) .. body)
+  redis.call('HSET', k, 'e', epoch, 'b', boot_token(), 't', '0')
+  state[E], state[B], state[O], state[Z], state[T] = epoch, boot, '1', z, '0'
+  redis.call('SPUBLISH', k, text_head(#id) .. id .. text_head(#previous) .. previous .. body)
   return id
 end
 
 local function append_next(k, h, state, limits, body)
-  local offset = string.format('%.0f', state[O] + 1)
-  local z = string.format('%.0f', state[Z] + #body)
+  local offset = string.format('%d', state[O] + 1) -- an integer of C has 64 bits; tostring would round
+  local z = string.format('%d', state[Z] + #body)
   local id = redis.pcall('XADD', h, 'MAXLEN', '~', limits.size_text, state[E] .. '-' .. offset,
     'd', body, 's', z)
   if type(id) == 'table' then return nil end -- somebody put a later entry there
-  redis.call('HSET', k, 'o', offset, 'z', z)
   state[O], state[Z] = offset, z
-  redis.call('SPUBLISH', k, cmsgpack.pack(id, nil) .. body)
+  redis.call('SPUBLISH', k, text_head(#id) .. id .. '\192' .. body) -- no predecessor
   return id
 end
 
@@ -186,7 +208,7 @@ local function trim_bytes(k, h, state, bytes)
   if base then redis.call('HSET', k, 't', string.format('%.0f', base)) end
 end
 
--- Appends to the log of `k` and publishes; returns the id, '' without history.
+-- Appends to the log of `k` and publishes; returns the id, '' without history. finish_append must follow.
 local function append(k, state, limits, body)
   if limits.size == 0 then
     redis.call('SPUBLISH', k, '\160\192' .. body) -- id '', no predecessor
@@ -194,14 +216,17 @@ local function append(k, state, limits, body)
   end
   local h, id = k .. ':h', nil
   if state[B] == boot and boot and state[O] then id = append_next(k, h, state, limits, body) end
-  if not id then id = append_first(k, h, state, limits, body) end
-  trim_bytes(k, h, state, limits.bytes)
-  redis.call('PEXPIRE', h, limits.ttl)
-  return id
+  return id or append_first(k, h, state, limits, body)
 end
 
-local function pack_body(kind, flags, from, payload)
-  return '\148' .. cmsgpack.pack(kind, flags, from, payload) -- an array of four
+-- Once after the last append of a call.
+local function finish_append(k, state, limits, was_fresh)
+  if limits.size > 0 then
+    redis.call('HSET', k, 'o', state[O], 'z', state[Z])
+    trim_bytes(k, k .. ':h', state, limits.bytes)
+    redis.call('PEXPIRE', k .. ':h', limits.ttl)
+  end
+  settle(k, state, limits, was_fresh)
 end
 
 -- === Idempotency ====================================================================================
@@ -246,10 +271,11 @@ local function publish(k, state, limits, new_cfg, body, key)
     local refusal = check_key_room(k, limits)
     if refusal then return refusal end
   end
+  local was_fresh = is_fresh(state)
   if new_cfg then remember_limits(k, state, new_cfg, limits) end
   local id = append(k, state, limits, body)
   if key then save_key(k, key, id) end
-  settle(k, state, limits)
+  finish_append(k, state, limits, was_fresh)
   return { id, 0 }
 end
 
@@ -261,7 +287,7 @@ local function node_publish(K, A)
   local state = read_state(k)
   local limits, new_cfg = choose_limits(state, A[5])
   if not limits then return bad(CFG_SHAPE) end
-  return publish(k, state, limits, new_cfg, pack_body(tonumber(A[1]), tonumber(A[2]), A[3], A[4]), key)
+  return publish(k, state, limits, new_cfg, pack_body(A[1], A[2], A[3], A[4]), key)
 end
 
 -- A: cfg, then type flags from payload of each -> the last id
@@ -270,13 +296,12 @@ local function node_publish_many(K, A)
   local state = read_state(k)
   local limits, new_cfg = choose_limits(state, A[1])
   if not limits or #A < 5 or #A % 4 ~= 1 then return bad('cfg, then four arguments a message') end
+  local was_fresh, id = is_fresh(state), nil
   if new_cfg then remember_limits(k, state, new_cfg, limits) end
-  local id = append(k, state, limits, pack_body(tonumber(A[2]), tonumber(A[3]), A[4], A[5]))
-  local later = #A > 5 and read_state(k) or state
-  for i = 6, #A, 4 do
-    id = append(k, later, limits, pack_body(tonumber(A[i]), tonumber(A[i + 1]), A[i + 2], A[i + 3]))
+  for i = 2, #A, 4 do
+    id = append(k, state, limits, pack_body(A[i], A[i + 1], A[i + 2], A[i + 3]))
   end
-  settle(k, state, limits)
+  finish_append(k, state, limits, was_fresh)
   return id
 end
 

@@ -1,9 +1,11 @@
 """The library's log of a group: ids, epochs, bounds, idempotency, envelopes (no node takes part)."""
 
 import msgpack
+import redis as redis_py
 
 from functions_case import DEFAULTS, FunctionsCase, group_key, library, position, unpack_push
 from support.case import main
+from support.paths import source_path
 from support.wait import until
 
 OFF = "0 300000 8388608 100000"
@@ -34,7 +36,7 @@ class Log(FunctionsCase):
         self.assertEqual(off, b"")
 
     def test_what_is_stored_is_the_same_body_for_every_length(self):
-        sizes = (0, 1, 31, 32, 255, 256, 65535, 65536)
+        sizes = (0, 1, 31, 32, 255, 256, 65535, 65536, 300001, 1048576)
         for size in sizes:
             self.publish("p" * size, sender="s" * (size % 129))
         _, _, entries = self.read()
@@ -118,7 +120,7 @@ class Log(FunctionsCase):
         first, second = self.publish("one")[0], self.publish("two", key="k")[0]
         server.kill()
         server.start()
-        self.assertEqual(self.r.execute_command("FCALL_RO", "cw_version", 0), 1)
+        self.assertGreater(self.r.execute_command("FCALL_RO", "cw_version", 0), 0)
         self.assertEqual(self.publish("two", key="k"), (second, True))
         self.assertNewEpoch(position(first), second)
         self.assertEqual(self.payloads(), [b"one", b"two", b"after"])
@@ -222,7 +224,7 @@ class Log(FunctionsCase):
         self.r.pexpire(self.k + ":h", 100)
         self.r.pexpire(self.k, 100)
         self.publish(cfg="100 5000 8388608 9")
-        self.assertGreater(self.r.pttl(self.k + ":h"), 4000)
+        self.assertGreater(self.r.pttl(self.k + ":h"), 1000)
         self.assertGreater(self.r.pttl(self.k), 86400000)
 
     # --- no history
@@ -266,16 +268,16 @@ class Log(FunctionsCase):
     def test_keys_are_remembered_two_to_four_minutes(self):
         young, elder = self.k + ":k0", self.k + ":k1"
         self.publish(key="a")
-        self.assertTrue(239000 < self.r.pttl(young) <= 240000)
-        self.r.pexpire(young, 121000)  # 119 s later
+        self.assertTrue(220000 < self.r.pttl(young) <= 240000)
+        self.r.pexpire(young, 180000)  # a minute later
         self.publish(key="b")
         self.assertEqual(sorted(self.r.hkeys(young)), [b"a", b"b"])
-        self.assertLessEqual(self.r.pttl(young), 121000)
+        self.assertLessEqual(self.r.pttl(young), 180000)
         self.r.pexpire(young, 120000)  # 120 s: b is remembered for another 120
         self.publish(key="c")
         self.assertEqual((self.r.hkeys(young), sorted(self.r.hkeys(elder))), ([b"c"], [b"a", b"b"]))
-        self.assertTrue(119000 < self.r.pttl(elder) <= 120000)
-        self.assertTrue(239000 < self.r.pttl(young) <= 240000)
+        self.assertTrue(100000 < self.r.pttl(elder) <= 120000)
+        self.assertTrue(220000 < self.r.pttl(young) <= 240000)
         for key in "abc":
             self.assertTrue(self.publish(key=key)[1], key)
         self.r.pexpire(elder, 1)
@@ -351,6 +353,37 @@ class OutOfMemory(FunctionsCase):
         self.assertEqual(self.leave("u"), 1)
         self.assertEqual(self.call("cw_node_mark", "cw:{c:u}", "n.1", "del", "room"), 1)
         self.assertEqual(self.call("cw_node_detach", "cw:{c:u}", "n.1", 0), [1, []])
+
+
+class Permissions(FunctionsCase):
+    def back_end(self, *rules):
+        """A connection of a user who may do no more than that."""
+        self.r.execute_command("ACL", "SETUSER", "shop", "reset", "on", "nopass", "~cw:*", "&cw:*", *rules)
+        self.addCleanup(self.r.execute_command, "ACL", "DELUSER", "shop")
+        client = redis_py.Redis(unix_socket_path=self.redis.socket, username="shop", password="x")
+        self.addCleanup(client.close)
+        return client
+
+    def test_the_commands_named_in_the_readme_are_enough_to_publish(self):
+        readme = open(source_path("cluster/README.md"), encoding="utf-8").read()
+        rules = readme.split("ACL SETUSER shop ")[1].split("`")[0].split()
+        self.assertEqual(rules[:4], ["on", ">secret", "~cw:*", "&cw:*"])
+        shop = self.back_end(*rules[4:])
+        first = shop.fcall("cw_publish", 1, self.k, "text", "x", "KEY", "k")
+        self.assertEqual(shop.fcall("cw_publish", 1, self.k, "text", "x", "KEY", "k"), first)
+        self.r.pexpire(self.k + ":k0", 1000)
+        shop.fcall("cw_publish", 1, self.k, "text", "x", "KEY", "l")
+        self.load()
+        shop.fcall("cw_publish", 1, self.k, "text", "x")
+        self.join("u", cfg="9 300000 10 9")
+        shop.fcall("cw_publish", 1, self.k, "text", "larger than its bytes")
+        self.assertEqual(shop.fcall_ro("cw_group", 1, self.k)[1], 1)
+        self.assertEqual(len(shop.fcall_ro("cw_members", 1, self.k)), 3)
+        self.assertEqual(len(shop.fcall_ro("cw_history", 1, self.k)), 4)
+        for words in (("GET", "x"), ("FCALL", "cw_publish", 1, "other:{g:room}", "text", "x"),
+                      ("DEL", self.k), ("FUNCTION", "FLUSH")):
+            with self.assertRaises(redis_py.RedisError):
+                shop.execute_command(*words)
 
 
 class Library(FunctionsCase):

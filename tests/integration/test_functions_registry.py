@@ -239,7 +239,7 @@ class Nodes(FunctionsCase):
         self.assertEqual(self.call("cw_node_renew", key, 15000), 0)
         self.assertFalse(self.r.exists(key))
         self.assertEqual(self.call("cw_node_renew", key, 15000, "new"), 1)
-        self.assertTrue(14000 < self.r.pttl(key) <= 15000)
+        self.assertTrue(5000 < self.r.pttl(key) <= 15000)
         self.assertEqual(self.call("cw_node_renew", key, 90000), 1)
         self.assertGreater(self.r.pttl(key), 80000)
         self.assertEqual(self.call("cw_node_renew", key, 1), 1)
