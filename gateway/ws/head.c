@@ -73,6 +73,8 @@ static int check_target(struct cw_bytes target, size_t *ret_parameters, struct c
             (i + 2 >= target.size || !isxdigit((unsigned char)target.data[i + 1]) ||
              !isxdigit((unsigned char)target.data[i + 2])))
             return fail(error, 400, "a percent sign without two hexadecimal digits", NULL);
+        if (target.data[i] == '%' && target.data[i + 1] == '0' && target.data[i + 2] == '0')
+            return fail(error, 400, "a NUL in the path or query", NULL);
     }
     if (target.size == 0 || target.data[0] != '/')
         return fail(error, 400, "the path must begin with /", NULL);
