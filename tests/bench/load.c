@@ -97,9 +97,12 @@ static void give_up(struct bench_load *load, const struct bench_connection *chan
     }
 }
 
-static void on_publisher_end(struct bench_load *load)
+static void on_publisher_end(struct bench_load *load, enum bench_state was)
 {
-    load->disconnected++;
+    if (was < BENCH_READY)
+        load->counts.failed++;
+    else
+        load->disconnected++;
     load->phase = BENCH_DONE; /* what follows would measure nothing */
 }
 
@@ -121,7 +124,7 @@ static void on_end(void *arg, struct bench_connection *connection, enum bench_st
     if (was < BENCH_READY)
         load->handshakes--;
     if (connection->is_publisher) {
-        on_publisher_end(load);
+        on_publisher_end(load, was);
     } else if (load->options->scenario == BENCH_STORM) {
         on_storm_end(load, connection, was);
     } else if (was < BENCH_READY) {

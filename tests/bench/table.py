@@ -61,7 +61,9 @@ def ratio_table(results, subscribers):
             found = ratios(results[name], subject)
             cells.append(f"**{median(found):.2f}**" if found else "")
             spans.append(f"{min(found):.2f} to {max(found):.2f}" if found else "")
-        text += row(f"{subject}, ratio", *cells) + row(f"{subject}, all rounds", *spans)
+        text += row(f"{subject}, ratio", *cells)
+        if any(len(rounds) > 1 for rounds in results.values()):
+            text += row(f"{subject}, all rounds", *spans)
     return text + "\n"
 
 
@@ -100,8 +102,9 @@ def idle_table(rounds, subscribers):
 
 def markdown(results, subscribers):
     rounds = max(len(found) for found in results.values())
+    times = f"medians of {rounds} rounds" if rounds > 1 else "one round"
     text = (f"Microseconds of server CPU (node and Redis) per delivery, storm: per cycle, as a ratio to the\n"
-            f"baseline of the same round; medians of {rounds} rounds.\n{machine()}.\n\n")
+            f"baseline of the same round; {times}.\n{machine()}.\n\n")
     text += ratio_table(results, subscribers)
     if "idle" in results:
         text += idle_table(results["idle"], subscribers)
