@@ -11,6 +11,7 @@
 #include "functions.h"
 #include "names.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,7 @@ static void drop_if_done(struct cw_membership *membership)
 static void unlink_membership(struct cw_membership *membership)
 {
     struct cw_interest *interest = membership->interest;
+    assert(interest != NULL); /* unlinked once */
     cw_list_remove(&membership->in_channel);
     cw_list_remove(&membership->in_interest);
     if (membership->state == CW_MEMBERSHIP_JOINED)
@@ -380,8 +382,8 @@ static void on_leave_answer(struct cw_memberships *memberships, struct cw_member
         if (!cw_list_is_linked(&interest->in_dirty))
             cw_list_push_back(&memberships->dirty, &interest->in_dirty);
     }
-    if (fn != NULL)
-        fn(arg, rc);
+    if (fn != NULL) /* here it has been left: never "nothing was done" */
+        fn(arg, rc == CW_ERR_UNAVAILABLE ? CW_ERR_TIMEOUT : rc);
 }
 
 static void on_unmarked(void *arg, int rc, bool is_owner)

@@ -95,12 +95,12 @@ static void on_child_signal(evutil_socket_t fd, short what, void *arg)
     if (embedded->pid == 0 || waitpid(embedded->pid, &status, WNOHANG) != embedded->pid)
         return;
     embedded->pid = 0;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_PROGRAM)
-        cw_log_error(cw_log_node(), "embedded Redis: redis-server can't be run; install Debian's "
-                                    "package redis-server or set `redis`");
-    else
-        cw_log_error(cw_log_node(), "embedded Redis ended (status %d), starting it again; see %s",
-                     status, embedded->log);
+    bool is_missing = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_PROGRAM;
+    const char *advice = is_missing ? "redis-server can't be run: install Debian's package "
+                                      "redis-server or set `redis`"
+                                    : "starting it again";
+    cw_log_error(cw_log_node(), "embedded Redis ended (status %d), %s; see %s", status, advice,
+                 embedded->log);
     (void)evtimer_add(embedded->restart_timer, &delay);
 }
 
