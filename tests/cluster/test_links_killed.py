@@ -42,8 +42,9 @@ class LinksKilled(ClusterCase):
         self.assertGreater(self.total("chanway_group_recoveries_total"), 0)
 
     def test_killed_subscriptions_at_full_speed(self):
-        # So many messages that some come while a node reads what it has missed.
-        self.start_cluster()
+        # So many messages that some come while a node reads what it has missed; what it has read
+        # comes to the subscribers all at once.
+        self.start_cluster(send_queue_max="64MiB")
         self.programs = [self.subscribe("js", self.javascript(), GROUP, 2)]
         self.programs[0].wait_until_joined()
         self.ledger, self.publishers = self.load(GROUP, self.nodes, window=32)
