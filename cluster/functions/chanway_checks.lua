@@ -46,9 +46,14 @@ local function without_escapes(json)
 end
 
 -- The position after the scalar that begins at `at` with the byte `first`; nil: there is none.
-local function skip_scalar(json, at, first)
+-- `is_plain`: there is no control character that a string must not have.
+local function skip_scalar(json, at, first, is_plain)
   local match = string.match
-  if first == 34 then return match(json, '^"[^"%z\1-\31]*"()', at) end
+  if first == 34 then
+    if not is_plain then return match(json, '^"[^"%z\1-\31]*"()', at) end
+    local quote = string.find(json, '"', at + 1, true)
+    return quote and quote + 1
+  end
   local after = match(json, '^%-?[1-9]%d*()', at) or match(json, '^%-?0()', at)
   if not after then
     return match(json, '^true()', at) or match(json, '^false()', at) or match(json, '^null()', at)
@@ -66,7 +71,8 @@ end
 -- Nil, or why `text` is no JSON by RFC 8259, or too deep. Token by token: the patterns do the bytes.
 -- `closer` is the bracket that ends the innermost container, `closers` are those around it.
 local function json_fault(text)
-  if not is_utf8(text) then return 'no UTF-8' end
+  local is_plain = not string.find(text, '[^ -~]') -- letters, digits and signs of ASCII: most messages
+  if not is_plain and not is_utf8(text) then return 'no UTF-8' end
   local json = without_escapes(text)
   if not json then return 'no JSON: a bad escape or half a surrogate pair' end
   local match, byte_at = string.match, string.byte
@@ -84,7 +90,7 @@ local function json_fault(text)
       depth, closers[depth], closer = depth + 1, closer, first + 2
       at = match(json, '^[ \n\r\t]*()', at + 1)
     else
-      at = skip_scalar(json, at, first)
+      at = skip_scalar(json, at, first, is_plain)
       if not at then return 'no JSON: a value is missing or wrong' end
     end
     while true do -- a value, or the opening of a container, has ended

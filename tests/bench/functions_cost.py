@@ -27,6 +27,10 @@ CFG = "100 300000 8388608 100000"
 PAYLOAD = '{"text":"' + "x" * 189 + '"}'
 GROUP, MEMBERS, CHANNEL = "cw:{g:room}", "cw:{g:full}", "cw:{c:%s}"
 
+LARGE = [("text", '"' + "x" * 65000 + '"'),
+         ("objects", "[%s]" % ",".join('{"id":%d,"name":"n%d","on":true}' % (n, n) for n in range(1750))),
+         ("brackets", "[%s]" % ",".join(["[" * 60 + "]" * 60] * 530))]
+
 
 def encode(words):
     parts = [b"*%d\r\n" % len(words)]
@@ -104,6 +108,9 @@ def rows(names):
         ("cw_node_publish_many, each of 10", 10,
          lambda: fcall("cw_node_publish_many", GROUP, CFG, *many)),
         ("cw_publish json", 1, lambda: fcall("cw_publish", GROUP, "json", PAYLOAD)),
+        *[("cw_publish json, 64 KiB of " + what, 1,
+           lambda document=document: fcall("cw_publish", "cw:{g:large}", "json", document))
+          for what, document in LARGE],
         ("cw_publish text FROM", 1, lambda: fcall("cw_publish", GROUP, "text", PAYLOAD, "FROM", "shop")),
         ("cw_node_join", 1, lambda: fcall("cw_node_join", GROUP, CFG, "n.1", names.new(), "alice")),
         ("cw_node_leave", 1, lambda: fcall("cw_node_leave", GROUP, "n.1", names.new())),
@@ -187,7 +194,8 @@ def run(server, options):
     for _ in range(options.passes):
         prepare(client, known, fields)
         for name, share, words in table:
-            found[name].append(measure(client, link, words, max(DEPTH, options.calls // share)) / share)
+            size = 1 + len(encode(words())) // 5000  # fewer of what is large
+            found[name].append(measure(client, link, words, options.calls // share // size) / share)
     print("| call | us |\n|---|---|")
     for name, values in found.items():
         print(f"| {name} | {min(values):.1f}..{max(values):.1f} |")
