@@ -5,6 +5,7 @@ import threading
 import setup_path  # noqa: F401
 from support.case import main
 from support.cluster import ClusterCase
+from support.relay import Relay
 from support.wait import until
 
 
@@ -50,6 +51,36 @@ class Join(ClusterCase):
         finally:
             publishers.stop()
         self.assertEqual(ledger.count(), sum(map(len, ledger.sent.values())))
+
+    def test_a_join_waits_for_the_messages_that_are_older_than_it(self):
+        relay = Relay(self.own_folder(), self.redis.socket)
+        self.addCleanup(relay.stop)
+        late = self.own_node(relay, name="late")
+        publisher = self.own_client(self.nodes[0])
+        for group in ("known", "new"):
+            with self.subTest(group=group):
+                old = self.own_client(late, "groups=known")
+                old.next_op("joined")
+                publisher.publish(group, text="first")
+                relay.hold_subscriptions()
+                before = publisher.publish(group, text="on its way")
+                new = self.own_client(late)
+                new.send({"op": "join", "id": 1, "group": group})
+                if group == "known":
+                    until(lambda: new.uuid in [member["channel"] for member in
+                                               publisher.members(group)["members"]],
+                          "the join is in Redis")
+                sent = publisher.publish(group, text="still on its way")
+                relay.restore()
+                joined = new.next_op("ok")
+                self.assertGreaterEqual(joined["offset"], before["offset"])
+                publisher.publish(group, text="marker")
+                frames = [new.message()]
+                while frames[-1]["text"] != "marker":
+                    frames.append(new.message())
+                self.assertEqual([frame["offset"] for frame in frames],
+                                 list(range(joined["offset"] + 1, sent["offset"] + 2)))
+                old.drop()
 
     def test_members_shows_a_channel_on_every_node_once_its_join_is_ok(self):
         askers = [self.own_client(node) for node in self.nodes]

@@ -1,4 +1,4 @@
-"""A unix socket in front of another one, whose connections can be held or cut."""
+"""A unix socket in front of Redis', whose connections can be held or cut."""
 
 import os
 import selectors
@@ -7,7 +7,8 @@ import threading
 
 
 class Relay:
-    """`hold()`: nothing passes, nothing is lost; `cut()`: all are closed, new ones refused."""
+    """`hold()`: nothing passes, nothing is lost; `hold_subscriptions()`: the same for connections
+    that have subscribed to something; `cut()`: all are closed, new ones refused."""
 
     def __init__(self, folder, target, name="relay"):
         self.name = name
@@ -18,8 +19,9 @@ class Relay:
         self.selector = selectors.DefaultSelector()
         self.wake_read, self.wake_write = socket.socketpair()
         self.lock = threading.Lock()
-        self.is_held = self.is_cut = self.is_stopped = False
+        self.is_held = self.holds_subscriptions = self.is_cut = self.is_stopped = False
         self.peers = {}
+        self.subscribed = set()  # both ends
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen(64)
@@ -31,11 +33,14 @@ class Relay:
     def hold(self):
         self._set(is_held=True)
 
+    def hold_subscriptions(self):
+        self._set(holds_subscriptions=True)
+
     def cut(self):
         self._set(is_cut=True)
 
     def restore(self):
-        self._set(is_held=False, is_cut=False)
+        self._set(is_held=False, holds_subscriptions=False, is_cut=False)
 
     def stop(self):
         if not self.is_stopped:
@@ -68,9 +73,10 @@ class Relay:
                 self._drop(peer)
         for peer in self.peers:
             is_watched = peer in self.selector.get_map()
-            if self.is_held and is_watched:
+            is_held = self.is_held or self.holds_subscriptions and peer in self.subscribed
+            if is_held and is_watched:
                 self.selector.unregister(peer)
-            elif not self.is_held and not is_watched:
+            elif not is_held and not is_watched:
                 self.selector.register(peer, selectors.EVENT_READ)
 
     def _accept(self):
@@ -94,6 +100,8 @@ class Relay:
         try:
             data = peer.recv(262144)
             if data:
+                if b"SUBSCRIBE\r\n" in data:
+                    self.subscribed.update((peer, self.peers[peer]))
                 self.peers[peer].sendall(data)
                 return
         except OSError:
@@ -105,6 +113,7 @@ class Relay:
         if other is None:
             return
         del self.peers[other]
+        self.subscribed -= {peer, other}
         for end in (peer, other):
             if end in self.selector.get_map():
                 self.selector.unregister(end)
