@@ -28,7 +28,7 @@ endfunction()
 function(cw_add_script_test name)
     cmake_parse_arguments(arg "SERIAL" "LABEL;TIMEOUT" "COMMAND" ${ARGN})
     if(NOT arg_TIMEOUT)
-        set(arg_TIMEOUT 60)
+        set(arg_TIMEOUT 120)
     endif()
     add_test(NAME ${arg_LABEL}.${name} COMMAND ${arg_COMMAND}
         WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
