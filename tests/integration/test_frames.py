@@ -264,7 +264,7 @@ class Control(FrameCase):
         channel.send_bytes(b"".join(encode_frame(PING, b"%d" % number) for number in range(20)))
         pongs = []
         while not pongs or pongs[-1] != b"19":
-            opcode, payload = channel.read_frame()
+            opcode, payload = channel.read_frame(3)
             self.assertEqual(opcode, PONG)
             pongs.append(payload)
         numbers = [int(payload) for payload in pongs]

@@ -2,14 +2,17 @@
 
 import faulthandler
 import json
+import os
 import shutil
 import sys
 import tempfile
+import threading
 import unittest
 
 from .client import Client
 from .haproxy import Haproxy
 from .node import Node
+from .process import kill_what_is_left
 from .redis_server import RedisServer
 
 
@@ -22,6 +25,7 @@ class Case(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="chanway-test-")
+        _folders.append(cls.folder)
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
         cls.processes = []
         try:
@@ -146,7 +150,22 @@ class NodeCase(Case):
         return f"{self.id().rpartition('.')[2][5:65]}.{counter}"
 
 
+_folders = []
+
+
+def _end_what_hangs(limit):
+    sys.stderr.write(f"\nnot done after {limit} s; where it hangs:\n")
+    sys.stderr.flush()
+    faulthandler.dump_traceback(all_threads=True)
+    kill_what_is_left()
+    for folder in _folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
 def main(limit=55):
     """Runs the file's tests; one that hangs is ended with its stack shown, its children with it."""
-    faulthandler.dump_traceback_later(limit, exit=True)
+    watchdog = threading.Timer(limit, _end_what_hangs, [limit])
+    watchdog.daemon = True
+    watchdog.start()
     unittest.main(verbosity=2, warnings="ignore")

@@ -134,11 +134,12 @@ def is_alive(pid):
         return False
 
 
-def _kill_what_is_left():
+def kill_what_is_left():
+    """Every process that a test has started and not ended."""
     for process in list(_running):
         if process.is_running():
             process.signal(signal.SIGKILL)
             process.child.wait()
 
 
-atexit.register(_kill_what_is_left)
+atexit.register(kill_what_is_left)
