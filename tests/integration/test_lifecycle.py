@@ -73,6 +73,23 @@ class Start(Case):
         node.start(wait=False)
         node.process.wait_for_log(READY)
 
+    def test_it_listens_on_ipv6(self):
+        with socket.socket(socket.AF_INET6) as probe:
+            try:
+                probe.bind(("::1", 0))
+            except OSError:
+                self.skipTest("no IPv6 here")
+        node = self._keep(Node(self.own_folder(), redis=self.redis), self.addCleanup)
+        node.settings["listen"] = f"[::1]:{node.port}"
+        node.start(wait=False)
+        node.process.wait_for_log(READY)
+        address = ("::1", node.port)
+        until(lambda: get(address, "/readyz").status == 200, "it is ready")
+        with Client(address, "groups=six") as client:
+            client.next_op("joined")
+            client.publish("six", text="hi")
+            self.assertReceives(client, "six", text="hi")
+
     def test_a_socket_left_by_a_killed_node_is_no_obstacle(self):
         path = os.path.join(self.own_folder(), "killed.sock")
         node = self.own_node(self.redis, wait=False, listen="unix:" + path)

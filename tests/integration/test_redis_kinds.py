@@ -61,6 +61,18 @@ class Addresses(RedisCase):
         self.assertWorks(node)
         self.assertNotIn("secret", node.process.log())
 
+    def test_what_the_acl_forbids_is_named(self):
+        for name, rule in (("nofcall", "-fcall_ro"), ("nosub", "-subscribe"), ("nopub", "-publish"),
+                           ("norole", "-role")):
+            with self.subTest(rule=rule):
+                with self.client() as client:
+                    client.execute_command("ACL", "SETUSER", name, "on", ">pw", "~*", "&*",
+                                           "+@all", rule)
+                node = self.own_node(f"redis://{name}:pw@127.0.0.1:{self.port}/0", wait=False)
+                node.process.wait_for_log("NOPERM|no permissions")
+                self.assertNotIn("ready node=", node.process.log())
+                self.assertNotEqual(node.get("/readyz").status, 200)
+
     def test_no_password_where_one_is_needed_is_told(self):
         node = self.own_node(f"redis://127.0.0.1:{self.port}/0", wait=False)
         node.process.wait_for_log("(?i)NOAUTH|auth")

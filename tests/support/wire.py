@@ -14,7 +14,8 @@ class Wire:
 
     def __init__(self, address, timeout=10.0, receive_buffer=None):
         is_path = isinstance(address, str)
-        self.socket = socket.socket(socket.AF_UNIX if is_path else socket.AF_INET)
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.socket = socket.socket(socket.AF_UNIX if is_path else family)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout)
