@@ -70,6 +70,7 @@ static void drop_buffer(struct cw_interest *interest)
         free(CW_CONTAINER(node, struct buffered, node));
     interest->buffered_bytes = 0;
     interest->buffered_count = 0;
+    interest->covered_count = 0;
 }
 
 static void destroy_interest(struct cw_interest *interest)
@@ -166,22 +167,26 @@ static void want_history(struct cw_interest *interest)
     start_reads(interest->owner);
 }
 
-/* History is read to its end: what waited follows, then it is live; or there is a hole again. */
+/* History is read to its end: what waited follows, then it is live; or there is a hole again. What
+ * waited already when the reading began was to be read then: if it was not, what is before it is
+ * gone, and reading again would not end. */
 static void drain_buffer(struct cw_interest *interest)
 {
     struct cw_list_node *node;
     while ((node = cw_list_first(&interest->buffer)) != NULL) {
         struct buffered *buffered = CW_CONTAINER(node, struct buffered, node);
         struct cw_envelope entry;
+        bool is_live = interest->covered_count == 0;
         if (cw_envelope_decode(cw_bytes_make(buffered->bytes, buffered->size), &entry) != CW_OK)
             CW_STAT(group_bad_envelopes_total)++;
-        else if (!step(interest, &entry, true)) {
+        else if (!step(interest, &entry, is_live)) {
             want_history(interest);
             return;
         }
         cw_list_remove(node);
         interest->buffered_bytes -= buffered->size;
         interest->buffered_count--;
+        interest->covered_count -= !is_live;
         free(buffered);
     }
     if (interest->has_overflowed) {
@@ -257,6 +262,7 @@ static void start_reads(struct cw_interests *interests)
             return;
         }
         interest->is_reading = true;
+        interest->covered_count = interest->buffered_count;
         interests->reads_under_way++;
         CW_STAT(group_recoveries_total)++;
     }

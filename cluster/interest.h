@@ -43,6 +43,7 @@ struct cw_interest {
     struct cw_list buffer; /* struct buffered, while not LIVE */
     size_t buffered_bytes;
     uint32_t buffered_count;
+    uint32_t covered_count;  /* of them, the first: they came before the last read was sent */
     void *local;             /* what on_message gets */
     uint32_t refs;           /* memberships in any state */
     uint32_t joined;         /* memberships that get messages */
