@@ -63,22 +63,54 @@ struct cw_op *cw_op_create(struct cw_channel *channel, const struct cw_command *
     return op;
 }
 
+/* Counted always; a raw channel is told of nothing but bad payloads. */
+static struct cw_buf *error_frame(struct cw_channel *channel, const struct cw_command_id *id,
+                                  const struct cw_event_error *error)
+{
+    CW_STAT(errors_total)[cw_stats_error_index(error->error)]++;
+    struct cw_buf *frame = cw_event_error((enum cw_kind)channel->kind, id, error);
+    if (frame == NULL && channel->kind == CW_KIND_RAW)
+        CW_STAT(raw_errors_total)++;
+    return frame;
+}
+
+static struct cw_buf *ok_frame(const struct cw_op *op, const struct cw_event_ok *ok)
+{
+    if (op->id.type == CW_ID_NONE)
+        return NULL;
+    return cw_event_ok((enum cw_kind)op->channel->kind, &op->id, ok);
+}
+
+static struct cw_buf *answer_in_turn(const struct cw_op *op)
+{
+    struct cw_event_ok ok = {0};
+    struct cw_event_error error = {.error = op->answer(op->answer_arg, &ok), .retry_ms = -1};
+    return error.error == CW_OK ? ok_frame(op, &ok) : error_frame(op->channel, &op->id, &error);
+}
+
 /* Sends the answers of DONE ops from the front of the queue. */
 static void send_answers(struct cw_channel *channel)
 {
     struct cw_list_node *node;
+    bool has_begun = false; /* something that others may wait for */
     while ((node = cw_list_first(&channel->ops)) != NULL) {
         struct cw_op *op = CW_CONTAINER(node, struct cw_op, in_channel);
         if (op->state != CW_OP_DONE)
             break;
         cw_list_remove(node);
         channel->op_count--;
+        if (op->answer != NULL) {
+            op->reply = answer_in_turn(op);
+            has_begun = true;
+        }
         op->channel = NULL;
         cw_channel_send_new_frame(channel, op->reply);
         op->reply = NULL;
         free_if_done(op);
     }
     update_pause(channel);
+    if (has_begun)
+        cw_op_run_waiting(channel);
 }
 
 static void settle(struct cw_op *op, struct cw_buf *reply)
@@ -107,21 +139,7 @@ bool cw_op_finish_frame(struct cw_op *op, struct cw_buf *frame)
 
 bool cw_op_finish_ok(struct cw_op *op, const struct cw_event_ok *ok)
 {
-    struct cw_buf *frame = NULL;
-    if (op->channel != NULL && op->id.type != CW_ID_NONE)
-        frame = cw_event_ok((enum cw_kind)op->channel->kind, &op->id, ok);
-    return cw_op_finish_frame(op, frame);
-}
-
-/* Counted always; a raw channel is told of nothing but bad payloads. */
-static struct cw_buf *error_frame(struct cw_channel *channel, const struct cw_command_id *id,
-                                  const struct cw_event_error *error)
-{
-    CW_STAT(errors_total)[cw_stats_error_index(error->error)]++;
-    struct cw_buf *frame = cw_event_error((enum cw_kind)channel->kind, id, error);
-    if (frame == NULL && channel->kind == CW_KIND_RAW)
-        CW_STAT(raw_errors_total)++;
-    return frame;
+    return cw_op_finish_frame(op, op->channel == NULL ? NULL : ok_frame(op, ok));
 }
 
 bool cw_op_finish_error(struct cw_op *op, const struct cw_event_error *error)
@@ -130,6 +148,15 @@ bool cw_op_finish_error(struct cw_op *op, const struct cw_event_error *error)
     if (op->channel != NULL && op->state != CW_OP_DONE)
         frame = error_frame(op->channel, &op->id, error);
     return cw_op_finish_frame(op, frame);
+}
+
+bool cw_op_finish_in_turn(struct cw_op *op, cw_op_answer_fn answer, void *arg)
+{
+    if (op->channel != NULL && op->state != CW_OP_DONE) {
+        op->answer = answer;
+        op->answer_arg = arg;
+    }
+    return cw_op_finish_frame(op, NULL);
 }
 
 bool cw_op_finish(struct cw_op *op, int rc)

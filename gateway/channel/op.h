@@ -20,12 +20,17 @@
 
 enum cw_op_state { CW_OP_WAITING, CW_OP_RUNNING, CW_OP_DONE };
 
+/** What to answer, asked at the moment when it is sent: CW_OK with `ret_ok`, or an error. */
+typedef int (*cw_op_answer_fn)(void *arg, struct cw_event_ok *ret_ok);
+
 struct cw_op {
     struct cw_list_node in_channel;   /* in cw_channel.ops */
     struct cw_list_node in_deadlines; /* in cw_node.deadlines until DONE */
     struct cw_channel *channel;       /* NULL: it went before the answer */
     struct cw_buf *reply;             /* DONE: the frame; NULL: nothing to say */
-    struct cw_buf *frame;             /* WAITING: the client's frame, to be parsed again */
+    cw_op_answer_fn answer;           /* DONE: makes the frame in its turn; NULL: `reply` is it */
+    void *answer_arg;
+    struct cw_buf *frame; /* WAITING: the client's frame, to be parsed again */
     int64_t deadline_ms;
     uint8_t state;                     /* enum cw_op_state */
     bool is_binary;                    /* of `frame` */
@@ -53,6 +58,12 @@ void cw_op_run_waiting(struct cw_channel *channel);
 bool cw_op_finish_ok(struct cw_op *op, const struct cw_event_ok *ok);
 bool cw_op_finish_error(struct cw_op *op, const struct cw_event_error *error);
 bool cw_op_finish_frame(struct cw_op *op, struct cw_buf *frame);
+/**
+ * Done, but what its answer says begins with it: `answer` is called once, when the answers before
+ * it have been sent and its own is next; not at all if its channel goes before. Afterwards what
+ * waited is run.
+ */
+bool cw_op_finish_in_turn(struct cw_op *op, cw_op_answer_fn answer, void *arg);
 /** finish_ok or finish_error by `rc`, with nothing else to say. */
 bool cw_op_finish(struct cw_op *op, int rc);
 

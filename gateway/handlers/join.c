@@ -43,32 +43,43 @@ static void undo(struct cw_member *member)
     cw_member_destroy(member);
 }
 
+/* Its ok is sent now: it gets the messages after what that says, and none before. */
+static int begin(void *arg, struct cw_event_ok *ret_ok)
+{
+    struct cw_member *member = arg;
+    int rc = cw_cluster_position(member->channel->mirror, cw_bytes_text(member->group->name),
+                                 &ret_ok->has_position, &ret_ok->position);
+    if (rc == CW_OK)
+        rc = cw_member_activate(member);
+    if (rc != CW_OK)
+        undo(member);
+    return rc;
+}
+
 static void on_joined(void *arg, int rc, bool is_logged, struct cw_position position)
 {
     struct cw_member *member = arg;
     struct cw_channel *channel = member->channel;
     struct cw_op *op = member->op;
-    struct cw_event_ok ok = {.has_position = is_logged, .position = position};
+    (void)is_logged;
+    (void)position; /* it may be a later one by the time of the ok */
     member->op = NULL;
-    if (rc == CW_OK)
-        rc = cw_member_activate(member);
     if (rc != CW_OK) {
         cw_member_destroy(member);
         (void)cw_op_finish(op, rc);
-    } else if (!cw_op_finish_ok(op, &ok)) {
+    } else if (!cw_op_finish_in_turn(op, begin, member)) {
         undo(member);
     }
     cw_op_run_waiting(channel);
 }
 
-/* In the group already: the answer is how far it has come. */
-static void answer_joined(struct cw_channel *channel, struct cw_bytes group, struct cw_op *op)
+/* In the group already: the answer is how far it has come, by the time it is sent. */
+static int tell_position(void *arg, struct cw_event_ok *ret_ok)
 {
-    struct cw_event_ok ok = {0};
-    if (cw_cluster_position(channel->mirror, group, &ok.has_position, &ok.position) == CW_OK)
-        (void)cw_op_finish_ok(op, &ok);
-    else
-        (void)cw_op_finish(op, CW_ERR_INTERNAL);
+    const struct cw_op *op = arg;
+    int rc = cw_cluster_position(op->channel->mirror, cw_bytes_text(op->group),
+                                 &ret_ok->has_position, &ret_ok->position);
+    return rc == CW_ERR_NOT_FOUND ? CW_OK : rc; /* left since */
 }
 
 void cw_handle_join(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op)
@@ -81,7 +92,7 @@ void cw_handle_join(struct cw_channel *channel, const struct cw_command *command
         return;
     }
     if (cw_member_find(channel, command->group) != NULL) {
-        answer_joined(channel, command->group, op);
+        (void)cw_op_finish_in_turn(op, tell_position, op);
         return;
     }
     int rc = start_join(channel, command->group, op, on_joined);
