@@ -116,6 +116,16 @@ static void a_join_where_one_is_already_says_how_far_one_has_come(void **state)
     path_expect(ann, "{'op':'ok','id':1,'epoch':'1','offset':2}");
     fake_time_run();
     assert_int_equal(fake_redis_said(path->redis, "cw_node_join"), said);
+
+    fake_redis_hold(path->redis, FAKE_ANSWERS); /* what is sent before the answer counts */
+    path_say(ann, "{'op':'publish','id':2,'group':'room','data':3}");
+    path_say(ann, "{'op':'join','id':3,'group':'room'}");
+    fake_time_run();
+    fake_redis_release(path->redis, FAKE_ANSWERS);
+    fake_time_run();
+    path_expect_message(ann, "room", ann, 1, 3, "3");
+    path_expect(ann, "{'op':'ok','id':2,'epoch':'1','offset':3}");
+    path_expect(ann, "{'op':'ok','id':3,'epoch':'1','offset':3}");
 }
 
 /* Joins. */
@@ -194,6 +204,32 @@ static void a_joins_ok_waits_until_its_node_has_come_as_far(void **state)
     path_expect_message(bob, "room", far, 1, 2, "2");
     path_expect_nothing(bob);
     assert_int_equal(path_skip(ann), 2);
+}
+
+/* The ok has to wait for that of an op before it: so have the messages behind it. */
+static void messages_above_a_joins_ok_come_after_it_however_late_that_is(void **state)
+{
+    struct path *path = *state;
+    (void)path_member(path, 0, "room"); /* the node listens to it already */
+    struct path_client *far = path_json(path, 1);
+    struct path_client *ann = path_json(path, 0);
+    fake_redis_hold(path->redis, FAKE_SUBSCRIBES);
+    path_say(ann, "{'op':'join','id':1,'group':'hall'}");
+    path_say(ann, "{'op':'join','id':2,'group':'room'}");
+    path_say(ann, "{'op':'publish','id':3,'group':'room','data':1}");
+    path_say(ann, "{'op':'publish','id':4,'group':'attic','data':2}");
+    fake_time_run();
+    assert_int_equal(fake_redis_said(path->redis, "cw_node_publish|attic"), 1);
+    path_publish(far, "room", 1, 2);
+    path_expect_nothing(ann);
+    fake_redis_release(path->redis, FAKE_SUBSCRIBES);
+    fake_time_run();
+    path_expect(ann, "{'op':'ok','id':1,'epoch':'0','offset':0}");
+    path_expect(ann, "{'op':'ok','id':2,'epoch':'2','offset':2}");
+    path_expect(ann, "{'op':'ok','id':3,'epoch':'2','offset':3}");
+    path_expect(ann, "{'op':'ok','id':4,'epoch':'1','offset':1}");
+    path_expect_message(ann, "room", ann, 2, 3, "1");
+    path_expect_nothing(ann);
 }
 
 static void redis_is_written_superset_first_and_emptied_in_reverse(void **state)
@@ -492,6 +528,7 @@ int main(void)
         path_test(a_joins_ok_comes_after_the_subscription_and_the_membership),
         path_test(a_join_divides_messages_at_the_id_in_its_ok),
         path_test(a_joins_ok_waits_until_its_node_has_come_as_far),
+        path_test(messages_above_a_joins_ok_come_after_it_however_late_that_is),
         path_test(redis_is_written_superset_first_and_emptied_in_reverse),
         path_test(joins_of_one_turn_travel_in_calls_of_128),
         path_test(new_channels_of_one_turn_are_registered_in_batches),
