@@ -145,6 +145,34 @@ static void a_missing_library_is_loaded_again(void **state)
     path_expect_nothing(ann);
 }
 
+static void on_stopped(void *arg, int rc)
+{
+    assert_int_equal(rc, CW_OK);
+    *(bool *)arg = true;
+}
+
+static void a_node_that_stops_takes_itself_out_of_redis(void **state)
+{
+    struct path *path = *state;
+    struct path_client *ann = path_member(path, 0, "room");
+    bool is_stopped = false;
+    path_close(ann); /* in this very turn */
+    assert_int_equal(cw_cluster_stop(path->nodes[0].cluster, on_stopped, &is_stopped), CW_OK);
+    assert_false(is_stopped);
+    fake_time_run();
+    assert_true(is_stopped);
+    assert_false(path_is_registered(path, ann));
+    assert_int_equal(path_members(path, "room"), 0);
+    assert_int_equal(fake_store_count(&path->redis->store, "cw:nodes"), 1);
+    fake_time_advance(10000);
+    assert_int_equal(fake_store_count(&path->redis->store, "cw:nodes"), 1);
+
+    path->redis->is_down = true;
+    fake_redis_drop(path->redis, 1, FAKE_COMMANDS, FAKE_NOT_SENT);
+    assert_int_equal(cw_cluster_stop(path->nodes[1].cluster, on_stopped, &is_stopped),
+                     CW_ERR_UNAVAILABLE);
+}
+
 static struct path_client *late;
 
 static void close_late(struct path *path)
@@ -435,6 +463,7 @@ int main(void)
         cmocka_unit_test(publishes_in_flight_are_told_by_what_is_known_of_them),
         path_test(a_silent_redis_is_given_up_after_six_seconds),
         path_test(a_missing_library_is_loaded_again),
+        path_test(a_node_that_stops_takes_itself_out_of_redis),
         path_test(a_channel_that_closes_as_the_link_comes_back_leaves_nothing),
         cmocka_unit_test(channels_closed_at_any_point_leave_nothing),
         cmocka_unit_test(a_node_destroyed_at_any_point_leaks_nothing),

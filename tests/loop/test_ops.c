@@ -126,6 +126,16 @@ static void a_join_where_one_is_already_says_how_far_one_has_come(void **state)
     path_expect_message(ann, "room", ann, 1, 3, "3");
     path_expect(ann, "{'op':'ok','id':2,'epoch':'1','offset':3}");
     path_expect(ann, "{'op':'ok','id':3,'epoch':'1','offset':3}");
+
+    fake_redis_hold(path->redis, FAKE_ANSWERS); /* left before its turn has come */
+    path_say(ann, "{'op':'publish','id':4,'group':'hall','data':4}");
+    path_say(ann, "{'op':'join','id':5,'group':'room'}");
+    path_say(ann, "{'op':'leave','id':6,'group':'room'}");
+    fake_redis_release(path->redis, FAKE_ANSWERS);
+    fake_time_run();
+    path_expect(ann, "{'op':'ok','id':4,'epoch':'2','offset':1}");
+    path_expect_start(ann, "{'op':'ok','id':5");
+    path_expect(ann, "{'op':'ok','id':6}");
 }
 
 /* Joins. */
@@ -181,6 +191,21 @@ static void a_join_divides_messages_at_the_id_in_its_ok(void **state)
     path_expect(ann, "{'op':'ok','id':1,'epoch':'1','offset':2}");
     path_expect_message(ann, "room", far, 1, 3, "3");
     path_expect_nothing(ann);
+}
+
+static void a_join_of_a_silent_group_begins_at_its_last_id(void **state)
+{
+    struct path *path = *state;
+    struct path_client *far = path_json(path, 1);
+    path_publish(far, "room", 1, 3);
+    struct path_client *ann = path_json(path, 0);
+    path_say(ann, "{'op':'join','id':1,'group':'room'}");
+    fake_time_run();
+    path_expect(ann, "{'op':'ok','id':1,'epoch':'1','offset':3}");
+    path_publish(far, "room", 4, 4);
+    path_expect_numbers(ann, "room", far, 1, 4, 4);
+    path_expect_nothing(ann);
+    assert_int_equal(fake_redis_said(path->redis, "cw_node_read"), 0);
 }
 
 /* A second member joins where the first has not yet been sent all that was published before. */
@@ -527,6 +552,7 @@ int main(void)
         path_test(a_join_where_one_is_already_says_how_far_one_has_come),
         path_test(a_joins_ok_comes_after_the_subscription_and_the_membership),
         path_test(a_join_divides_messages_at_the_id_in_its_ok),
+        path_test(a_join_of_a_silent_group_begins_at_its_last_id),
         path_test(a_joins_ok_waits_until_its_node_has_come_as_far),
         path_test(messages_above_a_joins_ok_come_after_it_however_late_that_is),
         path_test(redis_is_written_superset_first_and_emptied_in_reverse),
