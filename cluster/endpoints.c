@@ -384,6 +384,7 @@ void cw_endpoint_destroy(struct cw_endpoint *endpoint)
 {
     if (endpoint == NULL)
         return;
+    endpoint->state = ENDPOINT_IDLE; /* nothing is handed over any more */
     cw_redis_link_destroy(endpoint->commands);
     cw_redis_link_destroy(endpoint->pubsub);
     if (endpoint->retry_timer != NULL)

@@ -20,10 +20,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #define CONNECT_TIMEOUT_S   3
 #define TCP_USER_TIMEOUT_MS 6000
 #define TCP_KEEPALIVE_S     5
+#define HIREDIS_READ_SIZE   16384 /* what redisAsyncHandleRead takes at most */
 
 enum link_state { LINK_IDLE, LINK_CONNECTING, LINK_READY };
 
@@ -404,12 +406,25 @@ void cw_redis_link_connect(struct cw_redis_link *link)
     redisAsyncSetDisconnectCallback(context, on_hiredis_disconnect);
 }
 
+/* Of a message that Redis acknowledged and then lost in a crash, this may be the only copy. */
+static void take_last_pushes(struct cw_redis_link *link)
+{
+    redisAsyncContext *context = link->context;
+    int waiting = 0;
+    if (link->state != LINK_READY || link->in_flight > 0 ||
+        (context->c.flags & REDIS_IN_CALLBACK) != 0 || ioctl(context->c.fd, FIONREAD, &waiting) < 0)
+        return;
+    for (; waiting > 0 && link->context == context; waiting -= HIREDIS_READ_SIZE)
+        redisAsyncHandleRead(context);
+}
+
 void cw_redis_link_close(struct cw_redis_link *link)
 {
     if (link->state == LINK_IDLE)
         return;
     event_del(link->fail_event);
     link->is_closing = true;
+    take_last_pushes(link);
     set_state(link, LINK_IDLE);
     redisAsyncContext *context = link->context;
     link->context = NULL;

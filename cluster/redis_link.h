@@ -66,7 +66,10 @@ void cw_redis_link_destroy(struct cw_redis_link *link);
 
 /** From IDLE only. The outcome comes as on_ready or on_lost, never from inside this call. */
 void cw_redis_link_connect(struct cw_redis_link *link);
-/** Drops the connection: pending calls are answered, on_lost is not called. Harmless when IDLE. */
+/**
+ * Drops the connection: pending calls are answered, on_lost is not called. Of a link without calls
+ * the pushes that have come already are handed over before. Harmless when IDLE.
+ */
 void cw_redis_link_close(struct cw_redis_link *link);
 bool cw_redis_link_is_ready(const struct cw_redis_link *link);
 /** The server's run_id once READY: two links must show the same. */
