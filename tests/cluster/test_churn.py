@@ -13,6 +13,7 @@ GONE = ("unavailable", "timeout")
 
 
 class Churn(ClusterCase):
+    redis_options = {"in_memory": True}
 
     def setUp(self):
         self.start_cluster(op_timeout="2s")

@@ -9,6 +9,8 @@ from support.wait import until
 
 class Keys(NodeCase):
     settings = {"op_timeout": "1s"}
+    # So that Redis never forgets in a crash what it has acknowledged.
+    redis_options = {"options": ["--appendfsync", "always"]}
 
     def listener(self, group):
         client = self.client("groups=" + group)

@@ -65,6 +65,8 @@ class AtTheStart(Case):
 
 class Loss(NodeCase):
     settings = {"op_timeout": "2s"}
+    # So that Redis never forgets in a crash what it has acknowledged.
+    redis_options = {"options": ["--appendfsync", "always"]}
 
     def tearDown(self):
         self.redis.thaw()

@@ -126,10 +126,11 @@ class NodeCase(Case):
     """With `redis` and `node` for the whole class; `settings` are the node's."""
 
     settings = {}
+    redis_options = {}
 
     @classmethod
     def set_up(cls):
-        cls.redis = cls.class_redis()
+        cls.redis = cls.class_redis(**cls.redis_options)
         cls.node = cls.class_node(cls.redis, **cls.settings)
 
     def client(self, query="", **options):

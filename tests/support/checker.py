@@ -109,8 +109,6 @@ def _check_one(ledger, report, problems):
         problems.append(f"{report.name} got what was refused, {_few(wrong)}")
     if report.damaged:
         problems.append(f"{report.name} got damaged messages, {_few(report.damaged)}")
-    if report.gaps:
-        problems.append(f"{report.name} was told of gaps, {_few(report.gaps)}")
     for publisher, names in ledger.sent.items():
         place = {name: index for index, name in enumerate(names)}
         own = [place[name] for name in report.names if name in place]
@@ -124,8 +122,8 @@ def _check_one(ledger, report, problems):
             break
 
 
-def check(ledger, reports, cut_off=()):
-    """Problems found, as sentences; an empty list if all is well.
+def check(ledger, reports, cut_off=(), may_gap=False):
+    """Problems found, as sentences; an empty list if all is well. `may_gap`: gaps may be told.
 
     `cut_off` names subscribers whose node died: what they saw must be the beginning of what the
     others saw. All others must have seen everything acknowledged, and all the same.
@@ -136,6 +134,8 @@ def check(ledger, reports, cut_off=()):
         return ["no subscriber was to see everything"]
     for report in reports:
         _check_one(ledger, report, problems)
+        if report.gaps and not may_gap:
+            problems.append(f"{report.name} was told of gaps, {_few(report.gaps)}")
     first = whole[0]
     for report in whole:
         if report.closed is not None:

@@ -64,9 +64,10 @@ class ClusterCase(Case):
 
     node_count = 3
     settings = {}
+    redis_options = {}
 
     def start_cluster(self, **settings):
-        self.redis = self.own_redis()
+        self.redis = self.own_redis(**self.redis_options)
         self.nodes = [self.own_node(self.redis, wait=False, name=f"node{number + 1}",
                                     **{**self.settings, **settings})
                       for number in range(self.node_count)]
@@ -126,9 +127,9 @@ class ClusterCase(Case):
                 self.assertIn(reply["code"], ("unavailable", "timeout"))
                 self.assertFalse(deadline.passed(), "the end can't be published")
 
-    def assertAllDelivered(self, ledger, programs, cut_off=(), timeout=25):
+    def assertAllDelivered(self, ledger, programs, cut_off=(), timeout=25, may_gap=False):
         reports = [report for program in programs for report in program.reports(timeout)]
-        problems = check(ledger, reports, cut_off)
+        problems = check(ledger, reports, cut_off, may_gap)
         if problems:
             self.fail(f"{len(problems)} problems ({ledger.summary()}):\n" +
                       "\n".join(problems[:20]))

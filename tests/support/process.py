@@ -5,6 +5,7 @@ import ctypes
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 
@@ -13,6 +14,7 @@ from .wait import until
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 _running = []
+folders_outside = []  # of the tests' own: removed with the processes that are left
 
 
 def _raise_file_limit():
@@ -140,6 +142,8 @@ def kill_what_is_left():
         if process.is_running():
             process.signal(signal.SIGKILL)
             process.child.wait()
+    for folder in folders_outside:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 atexit.register(kill_what_is_left)
