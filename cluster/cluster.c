@@ -115,10 +115,20 @@ static void on_progress(void *arg, struct cw_interest *interest)
     cw_memberships_on_progress(&cluster->memberships, interest);
 }
 
-static void on_lease_lost(void *arg)
+/* From here on the loss of what is written shows in the loss of the lease. */
+static void on_lease_begun(void *arg)
 {
     struct cw_cluster *cluster = arg;
     cw_registry_announce_all(&cluster->registry);
+    request_flush(cluster);
+}
+
+/* Every 3 s: what Redis refused, out of memory perhaps, is written once more. */
+static void on_lease_renewed(void *arg)
+{
+    struct cw_cluster *cluster = arg;
+    if (cluster->registry.is_suspect)
+        cw_registry_announce_all(&cluster->registry);
     request_flush(cluster);
 }
 
@@ -173,7 +183,8 @@ static int build(struct cw_cluster *cluster)
     cw_memberships_init(&cluster->memberships, &cluster->interests, &cluster->registry);
     rc = cw_lease_init(&cluster->lease, cluster->base, cluster->endpoint, cluster->prefix,
                        cluster->node_id, &cluster->registry.count);
-    cluster->lease.on_lost = on_lease_lost;
+    cluster->lease.on_begun = on_lease_begun;
+    cluster->lease.on_renewed = on_lease_renewed;
     cluster->lease.arg = cluster;
     return rc;
 }

@@ -22,15 +22,19 @@ static void on_renewed(void *arg, int rc, bool is_alive)
     struct cw_lease *lease = arg;
     if (rc != CW_OK)
         return; /* the next one tries again */
-    if (is_alive) {
-        lease->acked_ms = cw_clock_ms();
-        lease->is_held = true;
+    if (!is_alive) {
+        cw_log_warn(cw_log_node(), "the node's lease is gone: announcing everything again");
+        lease->is_held = false;
+        renew(lease);
         return;
     }
-    cw_log_warn(cw_log_node(), "the node's lease is gone: announcing everything again");
-    lease->is_held = false;
-    renew(lease);
-    lease->on_lost(lease->arg);
+    bool has_begun = !lease->is_held;
+    lease->acked_ms = cw_clock_ms();
+    lease->is_held = true;
+    if (has_begun)
+        lease->on_begun(lease->arg);
+    else
+        lease->on_renewed(lease->arg);
 }
 
 static void list_node(struct cw_lease *lease)

@@ -24,8 +24,11 @@ struct cw_lease {
     const char *node_id;
     const size_t *channel_count; /* written beside the expiry into <prefix>:nodes */
     struct event *timer;
-    /** The lease was gone: Redis lost its data, or the node was reaped. It is being made again. */
-    void (*on_lost)(void *arg);
+    /** It begins, at the start or after it was gone: Redis lost its data, or the node was reaped.
+     * What was written before may be gone. */
+    void (*on_begun)(void *arg);
+    /** It was renewed: what Redis refused before may be tried again. */
+    void (*on_renewed)(void *arg);
     void *arg;
     int64_t acked_ms; /* monotonic: last acknowledged renewal; 0: none yet */
     bool is_held;     /* as far as is known */

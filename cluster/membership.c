@@ -3,7 +3,7 @@
  *
  * Calls go over one connection in order, so a leave sent after a join comes after it in Redis,
  * whatever was answered. A membership given up half way (channel gone, join failed) is left by the
- * same rule. A leave is sent until it is acknowledged: with the next flush, after a lost link.
+ * same rule. A leave is sent until it is acknowledged, with the next flush.
  */
 #include "membership.h"
 
@@ -110,6 +110,33 @@ static void queue_leave(struct cw_memberships *memberships, struct cw_membership
     mark_dirty(memberships, interest);
 }
 
+/* An answer while it leaves, be it to a part of its leave or to a join before: after the last one
+ * it is done, or the leave is to be sent again. */
+static void on_leave_answer(struct cw_memberships *memberships, struct cw_membership *membership,
+                            int rc)
+{
+    if (rc != CW_OK)
+        membership->leave_rc = rc;
+    if (--membership->calls > 0 || cw_list_is_linked(&membership->in_interest))
+        return; /* more will come, or the leave was not sent yet */
+    cw_done_fn fn = membership->fn.left;
+    void *arg = membership->arg;
+    rc = membership->leave_rc;
+    membership->fn.left = NULL;
+    membership->leave_rc = CW_OK;
+    if (rc == CW_OK) {
+        unlink_membership(membership);
+        drop_if_done(membership);
+    } else { /* no flush is asked for: Redis may say no again and again */
+        struct cw_interest *interest = membership->interest;
+        cw_list_push_back(&interest->leaving, &membership->in_interest);
+        if (!cw_list_is_linked(&interest->in_dirty))
+            cw_list_push_back(&memberships->dirty, &interest->in_dirty);
+    }
+    if (fn != NULL) /* here it has been left: never "nothing was done" */
+        fn(arg, rc == CW_ERR_UNAVAILABLE ? CW_ERR_TIMEOUT : rc);
+}
+
 /* What may be of it in Redis is left again. */
 static void fail_join(struct cw_memberships *memberships, struct cw_membership *membership, int rc)
 {
@@ -180,19 +207,25 @@ static void on_marked_here(struct cw_memberships *memberships, struct cw_members
 static void on_mark(void *arg, int rc, bool is_owner)
 {
     struct cw_membership *membership = arg;
+    struct cw_memberships *memberships = membership->memberships;
+    if (membership->state == CW_MEMBERSHIP_LEAVING) {
+        on_leave_answer(memberships, membership, CW_OK);
+        return;
+    }
     membership->calls--;
-    if (membership->channel == NULL || membership->state != CW_MEMBERSHIP_MARKING) {
+    if (membership->channel == NULL) {
         drop_if_done(membership);
         return;
     }
-    struct cw_memberships *memberships = memberships_of(membership->channel);
     if (rc == CW_OK && is_owner) {
-        on_marked_here(memberships, membership);
+        if (membership->state == CW_MEMBERSHIP_MARKING)
+            on_marked_here(memberships, membership);
         return;
     }
-    if (rc == CW_OK) /* the registry has lost or given away this channel */
-        memberships->registry->is_suspect = true;
-    fail_join(memberships, membership, rc == CW_OK ? CW_ERR_UNAVAILABLE : rc);
+    if (rc == CW_OK || membership->state != CW_MEMBERSHIP_MARKING)
+        memberships->registry->is_suspect = true; /* it has lost or given away this channel, ... */
+    if (membership->state == CW_MEMBERSHIP_MARKING)
+        fail_join(memberships, membership, rc == CW_OK ? CW_ERR_UNAVAILABLE : rc);
 }
 
 static int send_mark(struct cw_memberships *memberships, struct cw_membership *membership,
@@ -284,11 +317,14 @@ static void on_batch_joined(void *arg, int rc, struct cw_position tip)
     bool has_new = false;
     for (size_t i = 0; i < batch->count; i++) {
         struct cw_membership *membership = batch->members[i];
+        if (membership->state == CW_MEMBERSHIP_LEAVING) {
+            on_leave_answer(batch->memberships, membership, CW_OK);
+            continue;
+        }
         membership->calls--;
-        if (membership->channel == NULL || membership->state != CW_MEMBERSHIP_JOINING) {
-            if (membership->is_repeat && rc != CW_OK)
+        if (membership->state == CW_MEMBERSHIP_JOINED) { /* a repeat */
+            if (rc != CW_OK)
                 batch->memberships->registry->is_suspect = true;
-            drop_if_done(membership);
         } else if (rc == CW_OK) {
             membership->target = tip;
             membership->state = CW_MEMBERSHIP_REACHING;
@@ -346,8 +382,9 @@ void cw_memberships_on_attached(struct cw_cluster_channel *channel)
         if (membership->state == CW_MEMBERSHIP_LEAVING ||
             (membership->state == CW_MEMBERSHIP_MARKING && !is_new))
             continue;
-        /* The channel's hash was handed over just now by this node: the mark can't be refused. */
-        (void)send_mark(memberships, membership, true, on_mark);
+        /* The channel's hash was handed over just now by this node: its mark is not waited for. */
+        if (send_mark(memberships, membership, true, on_mark) != CW_OK)
+            memberships->registry->is_suspect = true;
         if (is_new)
             on_marked_here(memberships, membership);
         else if (membership->state == CW_MEMBERSHIP_JOINED && !is_queued)
@@ -359,32 +396,6 @@ void cw_memberships_on_attached(struct cw_cluster_channel *channel)
 }
 
 /* Leaving. */
-
-/* An answer to a part of a leave: after the last one it is done, or to be sent again. */
-static void on_leave_answer(struct cw_memberships *memberships, struct cw_membership *membership,
-                            int rc)
-{
-    if (rc != CW_OK)
-        membership->leave_rc = rc;
-    if (--membership->calls > 0)
-        return;
-    cw_done_fn fn = membership->fn.left;
-    void *arg = membership->arg;
-    rc = membership->leave_rc;
-    membership->fn.left = NULL;
-    membership->leave_rc = CW_OK;
-    if (rc == CW_OK) {
-        unlink_membership(membership);
-        drop_if_done(membership);
-    } else { /* no flush is asked for: Redis may say no again and again */
-        struct cw_interest *interest = membership->interest;
-        cw_list_push_back(&interest->leaving, &membership->in_interest);
-        if (!cw_list_is_linked(&interest->in_dirty))
-            cw_list_push_back(&memberships->dirty, &interest->in_dirty);
-    }
-    if (fn != NULL) /* here it has been left: never "nothing was done" */
-        fn(arg, rc == CW_ERR_UNAVAILABLE ? CW_ERR_TIMEOUT : rc);
-}
 
 static void on_unmarked(void *arg, int rc, bool is_owner)
 {

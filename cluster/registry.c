@@ -163,46 +163,63 @@ void cw_registry_flush_attach(struct cw_registry *registry)
 
 struct detached {
     struct cw_registry *registry;
+    size_t calls; /* answers outstanding */
+    int rc;       /* the error among them */
     size_t count;
     struct cw_cluster_channel *channels[];
 };
 
-/* The node's set comes last: what was sent before has been run as well. */
-static void on_detached(void *arg, int rc)
+/* An answer to one of a batch's calls: after the last one they are gone, or to be removed again. */
+static void on_detach_answer(void *arg, int rc)
 {
     struct detached *detached = arg;
+    struct cw_registry *registry = detached->registry;
+    if (rc != CW_OK)
+        detached->rc = rc;
+    if (--detached->calls > 0)
+        return;
     for (size_t i = 0; i < detached->count; i++) {
-        if (rc == CW_OK)
-            free_channel(detached->registry, detached->channels[i]);
-        else /* once more with the next flush, after a lost link */
-            cw_list_push_back(&detached->registry->detaching, &detached->channels[i]->in_turn);
+        if (detached->rc == CW_OK)
+            free_channel(registry, detached->channels[i]);
+        else /* with the next flush */
+            cw_list_push_back(&registry->detaching, &detached->channels[i]->in_turn);
     }
     free(detached);
 }
 
-/* One batch of `channels`. False: no more can be sent now. */
+static void note_sent(struct detached *detached, int rc)
+{
+    if (rc == CW_OK)
+        detached->calls++;
+    else
+        detached->rc = rc;
+}
+
+/* One batch of `channels`: hashes, then the node's set. False: no more can be sent now. */
 static bool detach_batch(struct cw_registry *registry, struct cw_list *channels)
 {
     struct cw_bytes args[2 + CW_FUNCTIONS_BATCH];
-    char node_key[CW_KEY_MAX + 2];
+    char key[CW_KEY_MAX + 2];
     struct cw_list_node *node;
     struct detached *detached =
         calloc(1, sizeof(*detached) + CW_FUNCTIONS_BATCH * sizeof(detached->channels[0]));
     if (detached == NULL)
         return false;
     detached->registry = registry;
+    detached->calls = 1; /* until all are sent */
     while (detached->count < CW_FUNCTIONS_BATCH && (node = cw_list_pop_front(channels)) != NULL) {
-        char key[CW_KEY_MAX];
         struct cw_cluster_channel *channel = CW_CONTAINER(node, struct cw_cluster_channel, in_turn);
         (void)cw_key_write(key, registry->prefix, 'c', cw_bytes_text(channel->uuid));
-        (void)cw_functions_detach(registry->endpoint, key, registry->node_id, 0, NULL, NULL);
+        note_sent(detached, cw_functions_detach(registry->endpoint, key, registry->node_id, 0,
+                                                on_detach_answer, detached));
         detached->channels[detached->count++] = channel;
     }
     size_t count =
-        write_set_command(registry, "SREM", detached->channels, detached->count, node_key, args);
-    int rc = cw_functions_command(registry->endpoint, args, count, on_detached, detached);
-    if (rc != CW_OK)
-        on_detached(detached, rc);
+        write_set_command(registry, "SREM", detached->channels, detached->count, key, args);
+    note_sent(detached,
+              cw_functions_command(registry->endpoint, args, count, on_detach_answer, detached));
+    int rc = detached->rc;
+    on_detach_answer(detached, CW_OK);
     return rc == CW_OK;
 }
 

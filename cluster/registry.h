@@ -50,8 +50,8 @@ struct cw_registry {
     struct cw_list attaching; /* to be written at the end of the turn */
     struct cw_list detaching; /* to be removed at the end of the turn, after their memberships */
     size_t count;
-    bool is_suspect; /* a write failed or its outcome is unknown: announce all when the link is back
-                      */
+    bool is_suspect; /* a write failed or its outcome is unknown: announce all at the next renewal
+                        of the lease, or when the link is back */
 };
 
 void cw_registry_init(struct cw_registry *registry, struct cw_endpoint *endpoint,
