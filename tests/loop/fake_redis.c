@@ -400,6 +400,8 @@ void cw_redis_link_close(struct cw_redis_link *link)
 {
     if (link->state == LINK_IDLE)
         return;
+    if (link->number % 2 == FAKE_PUBSUB)
+        deliver_pushes(link); /* what has come already */
     link->state = LINK_IDLE;
     end_connection(link, link->redis->loss);
 }

@@ -145,6 +145,45 @@ static void a_missing_library_is_loaded_again(void **state)
     path_expect_nothing(ann);
 }
 
+/* Redis is out of memory for a while: what it refused is written when it takes it again. */
+static void writes_that_redis_refused_are_repeated_within_a_renewal(void **state)
+{
+    struct path *path = *state;
+    static const char *const words[] = {"HSET",         "SADD", "cw_node_leave",
+                                        "cw_node_join", "SREM", "cw_node_detach"};
+    struct path_client *bob = path_member(path, 0, "room");
+    for (int i = 0; i < 6; i++) {
+        struct path_client *cat = path_member(path, 0, "room");
+        struct path_client *dan = path_member(path, 0, "hall");
+        path->redis->fail_word = words[i];
+        path->redis->fail_text = "OOM command not allowed when used memory > 'maxmemory'";
+        struct path_client *ann = path_open(path, 0, "groups=room", "chanway.v1.json");
+        path_say(bob, "{'op':'join','group':'attic'}");
+        path_say(cat, "{'op':'leave','group':'room'}");
+        path_close(dan);
+        fake_time_run();
+        fake_time_advance(4000);
+        path->redis->fail_word = NULL;
+        fake_time_advance(3000);
+        assert_true(path_is_registered(path, ann));
+        assert_false(path_is_registered(path, dan));
+        assert_false(path_is_member(path, cat, "room"));
+        assert_false(path_is_member(path, dan, "hall"));
+        path_say(ann, "{'op':'join','id':1,'group':'room'}");
+        path_say(ann, "{'op':'leave','id':2,'group':'hall'}");
+        fake_time_run();
+        path_skip(ann);
+        path_skip(bob);
+        assert_true(path_is_member(path, ann, "room"));
+        assert_true(path_is_member(path, bob, "room"));
+        assert_true(fake_store_is_covered(&path->redis->store));
+        path_say(bob, "{'op':'leave','group':'attic'}");
+        fake_time_run();
+        path_close(ann);
+        path_close(cat);
+    }
+}
+
 static void on_stopped(void *arg, int rc)
 {
     assert_int_equal(rc, CW_OK);
@@ -463,6 +502,7 @@ int main(void)
         cmocka_unit_test(publishes_in_flight_are_told_by_what_is_known_of_them),
         path_test(a_silent_redis_is_given_up_after_six_seconds),
         path_test(a_missing_library_is_loaded_again),
+        path_test(writes_that_redis_refused_are_repeated_within_a_renewal),
         path_test(a_node_that_stops_takes_itself_out_of_redis),
         path_test(a_channel_that_closes_as_the_link_comes_back_leaves_nothing),
         cmocka_unit_test(channels_closed_at_any_point_leave_nothing),

@@ -55,7 +55,7 @@ static void connect_client(struct simulation *sim, struct checker_client *client
 
 static void publish(struct simulation *sim)
 {
-    unsigned count = 1 + fake_random(fake_random(20) == 0 ? 60 : 3);
+    unsigned count = 1 + fake_random(fake_random(20) == 0 ? 100 : 3);
     struct checker_client *client = any_client(sim);
     unsigned group = fake_random(CHECKER_GROUPS);
     for (unsigned i = 0; i < count && client->count < 500; i++)
@@ -151,6 +151,36 @@ static void flush_data(struct simulation *sim)
     checker_note_loss(&sim->checker, &sim->path);
 }
 
+/* Redis refuses some calls for a while. */
+static void refuse(struct simulation *sim)
+{
+    static const char *const words[] = {
+        "cw_version",
+        "cw_node_publish",
+        "cw_node_read",
+        "cw_node_join",
+        "cw_node_leave",
+        "cw_node_mark",
+        "cw_node_detach",
+        "cw_node_renew",
+        "cw_node_members",
+        "SADD",
+        "SREM",
+        "HSET",
+        NULL,
+        NULL,
+        NULL,
+    };
+    sim->path.redis->fail_word = words[fake_random(sizeof(words) / sizeof(words[0]))];
+    sim->path.redis->fail_text = "LOADING Redis is loading the dataset in memory";
+}
+
+/* Less may be in flight than a node has to say. */
+static void squeeze(struct simulation *sim)
+{
+    sim->path.redis->in_flight_max = fake_random(2) == 0 ? SIZE_MAX : 1 + fake_random(40);
+}
+
 static const struct {
     unsigned weight;
     void (*happen)(struct simulation *sim);
@@ -158,7 +188,7 @@ static const struct {
     {400, publish},    {60, join_or_leave}, {15, reconnect_client}, {40, hold},
     {80, release},     {100, step_calls},   {150, run_loop},        {100, wait_some},
     {20, lose_pushes}, {15, lose_messages}, {12, drop_link},        {6, trim},
-    {3, restart},      {1, flush_data},
+    {3, restart},      {8, refuse},         {6, squeeze},           {1, flush_data},
 };
 
 static void take_step(struct simulation *sim)
@@ -179,6 +209,8 @@ static void take_step(struct simulation *sim)
 static void heal(struct simulation *sim)
 {
     sim->path.redis->loses_messages = false;
+    sim->path.redis->fail_word = NULL;
+    sim->path.redis->in_flight_max = SIZE_MAX;
     fake_redis_release(sim->path.redis, FAKE_CALLS | FAKE_ANSWERS | FAKE_PUSHES | FAKE_SUBSCRIBES);
     for (int i = 0; i < 100; i++) {
         fake_time_advance(100);
@@ -199,8 +231,8 @@ static void start(struct simulation *sim, uint64_t seed, size_t steps)
     memset(sim, 0, sizeof(*sim));
     path_start(&sim->path, NODES, seed);
     sim->path.redis->keeps_log = false;
-    sim->path.history.size = 40;
-    checker_init(&sim->checker, &sim->path, 60 * steps + 100);
+    sim->path.history.size = seed % 2 == 0 ? 40 : 1000; /* or longer than a page */
+    checker_init(&sim->checker, &sim->path, 100 * steps + 100);
     for (unsigned i = 0; i < NODES; i++) {
         struct path_client *raw = path_open(&sim->path, i, "groups=g0,g1,g2,g3", "");
         checker_begin(&sim->checker, &sim->clients[i], true, raw);
@@ -235,7 +267,7 @@ static void what_was_acknowledged_is_delivered_once_in_order_or_told_as_a_gap(vo
     (void)state;
     const char *seed = getenv("SIM_SEED");
     const char *steps = getenv("SIM_STEPS");
-    size_t count = steps == NULL ? 5000 : strtoul(steps, NULL, 10);
+    size_t count = steps == NULL ? 10000 : strtoul(steps, NULL, 10);
     if (seed != NULL) {
         simulate(strtoull(seed, NULL, 10), count);
         return;
