@@ -66,7 +66,7 @@ static void on_up(void *arg)
     struct cw_cluster *cluster = arg;
     cw_lease_start(&cluster->lease);
     cw_interests_on_up(&cluster->interests);
-    if (cluster->registry.is_suspect)
+    if (cluster->registry.is_suspect || cw_endpoint_is_new_server(cluster->endpoint))
         cw_registry_announce_all(&cluster->registry);
     request_flush(cluster);
     if (cluster->events.on_link != NULL)

@@ -52,6 +52,8 @@ struct cw_endpoint {
     int64_t canary_back_ms; /* of any connection; for health */
     int64_t canary_lag_ms;
     bool is_stalled;
+    bool is_new_server;
+    char run_id[48]; /* of the server it was up with last; "": none yet */
     char why[160];
     char own_topic[CW_KEY_MAX];
     char all_topic[CW_KEY_MAX];
@@ -197,6 +199,9 @@ static void become_up(struct cw_endpoint *endpoint)
         retry_later(endpoint, "can't subscribe");
         return;
     }
+    const char *run_id = cw_redis_link_run_id(endpoint->commands);
+    endpoint->is_new_server = strcmp(endpoint->run_id, run_id) != 0;
+    (void)snprintf(endpoint->run_id, sizeof(endpoint->run_id), "%s", run_id);
     endpoint->up_at_ms = cw_clock_ms();
     endpoint->canary_sent_ms = 0;
     endpoint->backoff_ms = BACKOFF_MIN_MS;
@@ -405,6 +410,11 @@ void cw_endpoint_start(struct cw_endpoint *endpoint)
 bool cw_endpoint_is_up(const struct cw_endpoint *endpoint)
 {
     return endpoint->state == ENDPOINT_UP;
+}
+
+bool cw_endpoint_is_new_server(const struct cw_endpoint *endpoint)
+{
+    return endpoint->is_new_server;
 }
 
 void cw_endpoint_restart(struct cw_endpoint *endpoint, const char *why)

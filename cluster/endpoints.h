@@ -51,6 +51,9 @@ void cw_endpoint_destroy(struct cw_endpoint *endpoint);
 /** Connects now, and from then on for ever. */
 void cw_endpoint_start(struct cw_endpoint *endpoint);
 bool cw_endpoint_is_up(const struct cw_endpoint *endpoint);
+/** Since it is up: whether this is another server process than the last time, or the first one. It
+ * may have lost what was written last. */
+bool cw_endpoint_is_new_server(const struct cw_endpoint *endpoint);
 /** Drops both links and begins again (the library is gone, a lease was lost, ...). Safe in any
  * callback. */
 void cw_endpoint_restart(struct cw_endpoint *endpoint, const char *why);
