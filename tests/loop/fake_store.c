@@ -249,6 +249,13 @@ void fake_store_lose_tail(struct fake_store *store, const char *group, size_t lo
     each_group(store, group, lost, lose_tail);
 }
 
+void fake_store_lose_key(struct fake_store *store, const char *key)
+{
+    struct fake_hash *hash = fake_hash_find(store, cw_bytes_text(key));
+    if (hash != NULL)
+        fake_hash_delete(store, hash);
+}
+
 void fake_store_append_garbage(struct fake_store *store, const char *name)
 {
     struct fake_group *group = fake_store_group(store, name);

@@ -78,6 +78,8 @@ void fake_store_forget(struct fake_store *store);
 void fake_store_trim(struct fake_store *store, const char *group, size_t keep);
 /** The youngest `lost` entries never came to the disk. */
 void fake_store_lose_tail(struct fake_store *store, const char *group, size_t lost);
+/** A hash or a set goes. */
+void fake_store_lose_key(struct fake_store *store, const char *key);
 /** An entry that is no envelope. */
 void fake_store_append_garbage(struct fake_store *store, const char *group);
 

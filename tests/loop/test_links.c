@@ -184,6 +184,28 @@ static void writes_that_redis_refused_are_repeated_within_a_renewal(void **state
     }
 }
 
+/* A replica that was behind, or a disk that was: the lease is older than what is missing. */
+static void a_server_that_lost_its_latest_writes_is_told_them_again(void **state)
+{
+    struct path *path = *state;
+    struct path_client *ann = path_member(path, 0, "room");
+    char key[64];
+    (void)snprintf(key, sizeof(key), "cw:{c:%s}", ann->uuid);
+    fake_redis_restart(path->redis, FAKE_NOT_ANSWERED);
+    fake_store_lose_key(&path->redis->store, key);
+    fake_store_lose_key(&path->redis->store, "cw:{g:room}:m");
+    fake_time_advance(RECONNECT_MS);
+    assert_true(path_is_registered(path, ann));
+    assert_true(path_is_member(path, ann, "room"));
+    assert_true(path_is_marked(path, ann, "room"));
+
+    fake_redis_clear_log(path->redis); /* the same server again: nothing to be told */
+    fake_redis_drop(path->redis, 0, FAKE_COMMANDS, FAKE_NOT_SENT);
+    fake_time_advance(RECONNECT_MS);
+    assert_true(cw_cluster_is_up(path->nodes[0].cluster));
+    assert_int_equal(fake_redis_said(path->redis, "HSET"), 0);
+}
+
 static void on_stopped(void *arg, int rc)
 {
     assert_int_equal(rc, CW_OK);
@@ -503,6 +525,7 @@ int main(void)
         path_test(a_silent_redis_is_given_up_after_six_seconds),
         path_test(a_missing_library_is_loaded_again),
         path_test(writes_that_redis_refused_are_repeated_within_a_renewal),
+        path_test(a_server_that_lost_its_latest_writes_is_told_them_again),
         path_test(a_node_that_stops_takes_itself_out_of_redis),
         path_test(a_channel_that_closes_as_the_link_comes_back_leaves_nothing),
         cmocka_unit_test(channels_closed_at_any_point_leave_nothing),
