@@ -4,15 +4,21 @@
 #include <chanway/cluster.h>
 
 #include "base/log.h"
+#include "base/stats.h"
 #include "endpoints.h"
+#include "envelope.h"
+#include "event_stream.h"
 #include "functions.h"
+#include "inbox.h"
 #include "interest.h"
 #include "lease.h"
 #include "membership.h"
 #include "names.h"
+#include "reaper.h"
 #include "redis_embedded.h"
 #include "redis_url.h"
 #include "registry.h"
+#include "sweeper.h"
 
 #include <event2/event.h>
 
@@ -34,19 +40,38 @@ struct cw_cluster {
     struct cw_interests interests;
     struct cw_registry registry;
     struct cw_memberships memberships;
+    struct cw_inboxes inboxes;
+    struct cw_event_stream stream;
     struct cw_lease lease;
+    struct cw_reaper *reaper;
+    struct cw_sweeper *sweeper;
     struct cw_cluster_events events;
     void *events_arg;
+    cw_done_fn on_left; /* set while the cluster stops and has still to write */
+    void *on_left_arg;
+    int64_t payload_max;
     char *data_dir;
     char redis[200]; /* the address in words */
     char prefix[CW_PREFIX_MAX + 1];
-    char node_id[CW_NODE_ID_MAX];
+    char name[CW_NODE_NAME_MAX + 1]; /* of the node */
+    char node_id[CW_NODE_ID_MAX];    /* name and a random part: a new one with each lease */
+    char earlier_id[CW_NODE_ID_MAX];
 };
 
 static void request_flush(void *arg)
 {
     struct cw_cluster *cluster = arg;
     event_active(cluster->turn_end, EV_TIMEOUT, 0);
+}
+
+/* Stopping: nothing is left to write. */
+static void leave(struct cw_cluster *cluster)
+{
+    cw_done_fn fn = cluster->on_left;
+    cluster->on_left = NULL;
+    int rc = cw_lease_release(&cluster->lease, fn, cluster->on_left_arg);
+    if (rc != CW_OK)
+        fn(cluster->on_left_arg, rc);
 }
 
 static void on_turn_end(evutil_socket_t fd, short what, void *arg)
@@ -56,19 +81,38 @@ static void on_turn_end(evutil_socket_t fd, short what, void *arg)
     (void)what;
     cw_registry_flush_attach(&cluster->registry);
     cw_memberships_flush(&cluster->memberships);
+    cw_event_stream_flush(&cluster->stream);
+    if (cw_event_stream_is_behind(&cluster->stream))
+        return; /* a channel's `disconnect` goes before the channel does */
     cw_registry_flush_detach(&cluster->registry);
+    if (cluster->on_left != NULL && cluster->registry.removals == 0)
+        leave(cluster);
 }
 
 /* From the endpoint. */
 
-static void on_up(void *arg)
+/* The node may write (again): what waited, what is in doubt, what was sent to its channels
+ * meanwhile. */
+static void on_held(void *arg)
 {
     struct cw_cluster *cluster = arg;
-    cw_lease_start(&cluster->lease);
-    cw_interests_on_up(&cluster->interests);
-    if (cluster->registry.is_suspect || cw_endpoint_is_new_server(cluster->endpoint))
+    if (cluster->registry.is_suspect)
         cw_registry_announce_all(&cluster->registry);
+    cw_inboxes_catch_up_all(&cluster->inboxes);
     request_flush(cluster);
+}
+
+static void on_up(void *arg, bool is_same_server)
+{
+    struct cw_cluster *cluster = arg;
+    if (!is_same_server) /* the end of its log may be lost, though the lease is not */
+        cw_registry_distrust(&cluster->registry);
+    cw_lease_start(&cluster->lease);
+    cw_reaper_start(cluster->reaper);
+    cw_sweeper_start(cluster->sweeper);
+    cw_interests_on_up(&cluster->interests);
+    if (cw_lease_may_write(&cluster->lease))
+        on_held(cluster);
     if (cluster->events.on_link != NULL)
         cluster->events.on_link(cluster->events_arg, true);
 }
@@ -77,8 +121,12 @@ static void on_down(void *arg)
 {
     struct cw_cluster *cluster = arg;
     cw_lease_stop(&cluster->lease);
+    cw_event_stream_on_down(&cluster->stream); /* the reaper may wait for it */
+    cw_reaper_stop(cluster->reaper);
+    cw_sweeper_stop(cluster->sweeper);
     cw_memberships_on_down(&cluster->memberships);
     cw_interests_on_down(&cluster->interests);
+    request_flush(cluster); /* what is to be detached waits no longer */
     if (cluster->events.on_link != NULL)
         cluster->events.on_link(cluster->events_arg, false);
 }
@@ -95,11 +143,28 @@ static void on_subscribed(void *arg, struct cw_bytes topic)
     cw_interests_on_subscribed(&cluster->interests, topic);
 }
 
+/* `<word> <rest>`: true, and only the rest is left. */
+static bool take_word(struct cw_bytes *bytes, const char *word)
+{
+    size_t size = strlen(word);
+    if (bytes->size < size || memcmp(bytes->data, word, size) != 0)
+        return false;
+    *bytes = cw_bytes_make(bytes->data + size, bytes->size - size);
+    return true;
+}
+
 static void on_node_message(void *arg, struct cw_bytes bytes)
 {
-    (void)arg;
-    cw_log_debug(cw_log_node(), "message of unknown kind on the node's topic, %zu bytes",
-                 bytes.size);
+    struct cw_cluster *cluster = arg;
+    if (take_word(&bytes, "direct "))
+        cw_inboxes_on_direct(&cluster->inboxes, bytes);
+    else if (take_word(&bytes, "request "))
+        cw_inboxes_on_request(&cluster->inboxes, bytes);
+    else if (take_word(&bytes, "taken "))
+        cw_registry_on_taken(&cluster->registry, bytes);
+    else
+        cw_log_debug(cw_log_node(), "message of unknown kind on the node's topic, %zu bytes",
+                     bytes.size);
 }
 
 static void on_fatal(void *arg, const char *why)
@@ -115,21 +180,39 @@ static void on_progress(void *arg, struct cw_interest *interest)
     cw_memberships_on_progress(&cluster->memberships, interest);
 }
 
-/* From here on the loss of what is written shows in the loss of the lease. */
-static void on_lease_begun(void *arg)
+/* A reaper may have said that the channel is gone, or the stream is gone with the registry. */
+static void on_attached_again(void *arg, struct cw_cluster_channel *channel, bool was_taken)
 {
+    static const struct cw_stream_event connect = {.kind = CW_STREAM_CONNECT};
     struct cw_cluster *cluster = arg;
-    cw_registry_announce_all(&cluster->registry);
-    request_flush(cluster);
+    if (was_taken && channel->is_announced)
+        cw_cluster_emit(channel, &connect);
+    cw_inbox_catch_up(&cluster->inboxes, channel);
 }
 
-/* Every 3 s: what Redis refused, out of memory perhaps, is written once more. */
-static void on_lease_renewed(void *arg)
+static void on_tick(void *arg)
 {
     struct cw_cluster *cluster = arg;
-    if (cluster->registry.is_suspect)
-        cw_registry_announce_all(&cluster->registry);
-    request_flush(cluster);
+    cw_inboxes_retry(&cluster->inboxes);
+    request_flush(cluster); /* leaves that Redis refused are tried again */
+    cw_event_stream_tick(&cluster->stream);
+}
+
+/* The old id's channels may have been given away: a new id takes back those that nobody has. */
+static void on_lease_lost(void *arg)
+{
+    struct cw_cluster *cluster = arg;
+    memcpy(cluster->earlier_id, cluster->node_id, sizeof(cluster->earlier_id));
+    cw_node_id_generate(cluster->name, cluster->node_id);
+    cw_log_warn(cw_log_node(), "the lease of node %s is gone: going on as %s", cluster->earlier_id,
+                cluster->node_id);
+    CW_STAT(lease_losses_total)++;
+    cw_endpoint_rename(cluster->endpoint);
+    cw_lease_forget(&cluster->lease);
+    cluster->registry.is_suspect = true;
+    cluster->registry.lease_number++;
+    cw_sweeper_hurry(cluster->sweeper);
+    cw_lease_start(&cluster->lease);
 }
 
 /* Building. */
@@ -156,11 +239,12 @@ static int take_names(struct cw_cluster *cluster, const struct cw_cluster_option
         return CW_ERR_INVALID;
     }
     (void)snprintf(cluster->prefix, sizeof(cluster->prefix), "%s", prefix);
+    (void)snprintf(cluster->name, sizeof(cluster->name), "%.*s", CW_NODE_NAME_MAX, node);
     cw_node_id_generate(node, cluster->node_id);
     return CW_OK;
 }
 
-static int build(struct cw_cluster *cluster)
+static int build(struct cw_cluster *cluster, const struct cw_cluster_options *options)
 {
     static const struct cw_endpoint_events endpoint_events = {
         on_up, on_down, on_topic_message, on_subscribed, on_node_message, on_fatal};
@@ -171,22 +255,33 @@ static int build(struct cw_cluster *cluster)
     rc = cw_interests_init(&cluster->interests, cluster->base, cluster->endpoint, cluster->prefix);
     if (rc < 0)
         return rc;
+    cluster->interests.payload_max = cluster->payload_max;
     cluster->interests.events = cluster->events;
     cluster->interests.events_arg = cluster->events_arg;
     cluster->interests.on_progress = on_progress;
     cluster->interests.on_progress_arg = cluster;
-    cw_registry_init(&cluster->registry, cluster->endpoint, cluster->prefix, cluster->node_id,
-                     &cluster->events);
+    cw_registry_init(&cluster->registry, cluster->endpoint, &cluster->lease, cluster->prefix,
+                     cluster->node_id, cluster->earlier_id, &cluster->events, cluster->events_arg);
     cluster->registry.memberships = &cluster->memberships;
     cluster->registry.request_flush = request_flush;
-    cluster->registry.request_flush_arg = cluster;
+    cluster->registry.on_attached = on_attached_again;
+    cluster->registry.on_tick = on_tick;
+    cluster->registry.arg = cluster;
+    cw_inboxes_init(&cluster->inboxes, &cluster->registry);
+    cw_event_stream_init(&cluster->stream, &cluster->registry, cluster->prefix,
+                         options->events_mask, options->events_max);
     cw_memberships_init(&cluster->memberships, &cluster->interests, &cluster->registry);
     rc = cw_lease_init(&cluster->lease, cluster->base, cluster->endpoint, cluster->prefix,
                        cluster->node_id, &cluster->registry.count);
-    cluster->lease.on_begun = on_lease_begun;
-    cluster->lease.on_renewed = on_lease_renewed;
+    if (rc < 0)
+        return rc;
+    cluster->lease.on_lost = on_lease_lost;
+    cluster->lease.on_held = on_held;
     cluster->lease.arg = cluster;
-    return rc;
+    rc = cw_sweeper_create(cluster->base, &cluster->registry, &cluster->sweeper);
+    if (rc < 0)
+        return rc;
+    return cw_reaper_create(cluster->base, &cluster->registry, &cluster->stream, &cluster->reaper);
 }
 
 int cw_cluster_create(const struct cw_cluster_options *options, char *error, size_t error_size,
@@ -198,9 +293,11 @@ int cw_cluster_create(const struct cw_cluster_options *options, char *error, siz
     cluster->base = options->event_base;
     cluster->events = options->events;
     cluster->events_arg = options->events_arg;
+    cluster->payload_max = options->payload_max > 0 ? options->payload_max : CW_PAYLOAD_MAX_DEFAULT;
     cw_map_init(&cluster->interests.groups, NULL); /* half-built is fine for destroy */
-    cw_registry_init(&cluster->registry, NULL, NULL, NULL, &cluster->events);
+    cw_registry_init(&cluster->registry, NULL, NULL, NULL, NULL, NULL, &cluster->events, NULL);
     cw_memberships_init(&cluster->memberships, &cluster->interests, &cluster->registry);
+    cw_event_stream_init(&cluster->stream, &cluster->registry, "", 0, 0);
     (void)snprintf(error, error_size, "out of memory");
 
     int rc = take_names(cluster, options, error, error_size);
@@ -214,7 +311,7 @@ int cw_cluster_create(const struct cw_cluster_options *options, char *error, siz
     cluster->turn_end = evtimer_new(cluster->base, on_turn_end, cluster);
     if (cluster->data_dir == NULL || cluster->turn_end == NULL)
         goto fail;
-    rc = build(cluster);
+    rc = build(cluster, options);
     if (rc < 0)
         goto fail;
     *ret_cluster = cluster;
@@ -241,10 +338,20 @@ int cw_cluster_start(struct cw_cluster *cluster, char *error, size_t error_size)
     return CW_OK;
 }
 
+/* The node's set has to be empty before its lease goes: afterwards nobody would look into it. */
+static bool has_more_to_write(const struct cw_cluster *cluster)
+{
+    return cluster->registry.removals > 0 || cw_event_stream_is_behind(&cluster->stream);
+}
+
 int cw_cluster_stop(struct cw_cluster *cluster, cw_done_fn fn, void *arg)
 {
     on_turn_end(-1, 0, cluster);
-    return cw_lease_release(&cluster->lease, fn, arg);
+    if (!has_more_to_write(cluster))
+        return cw_lease_release(&cluster->lease, fn, arg);
+    cluster->on_left = fn;
+    cluster->on_left_arg = arg;
+    return CW_OK;
 }
 
 void cw_cluster_destroy(struct cw_cluster *cluster)
@@ -252,8 +359,13 @@ void cw_cluster_destroy(struct cw_cluster *cluster)
     if (cluster == NULL)
         return;
     cw_endpoint_destroy(cluster->endpoint); /* answers what is pending */
+    cw_event_stream_finish(&cluster->stream);
+    if (cluster->on_left != NULL)
+        cluster->on_left(cluster->on_left_arg, CW_ERR_CANCELLED);
     cw_memberships_finish(&cluster->memberships);
     cw_redis_embedded_stop(cluster->embedded);
+    cw_reaper_destroy(cluster->reaper);
+    cw_sweeper_destroy(cluster->sweeper);
     cw_lease_finish(&cluster->lease);
     cw_registry_finish(&cluster->registry);
     cw_interests_finish(&cluster->interests);
@@ -303,14 +415,15 @@ void cw_cluster_detach(struct cw_cluster_channel *channel)
     cw_registry_remove(&cluster->registry, channel);
 }
 
-int cw_cluster_join(struct cw_cluster_channel *channel, struct cw_bytes group, void *local,
-                    cw_joined_fn fn, void *arg)
+int cw_cluster_join(struct cw_cluster_channel *channel, struct cw_bytes group, bool wants_presence,
+                    void *local, cw_joined_fn fn, void *arg)
 {
     if (!cw_group_name_is_valid(group))
         return CW_ERR_INVALID;
     if (cw_membership_find(channel, group) != NULL)
         return CW_ERR_BUSY;
-    return cw_membership_join(&channel->cluster->memberships, channel, group, local, fn, arg);
+    return cw_membership_join(&channel->cluster->memberships, channel, group, wants_presence, local,
+                              fn, arg);
 }
 
 int cw_cluster_leave(struct cw_cluster_channel *channel, struct cw_bytes group, cw_done_fn fn,
@@ -322,7 +435,7 @@ int cw_cluster_leave(struct cw_cluster_channel *channel, struct cw_bytes group, 
         return CW_ERR_INVALID;
     if (membership == NULL || membership->state != CW_MEMBERSHIP_JOINED)
         return membership == NULL ? CW_ERR_NOT_FOUND : CW_ERR_BUSY;
-    if (!cw_cluster_is_up(cluster))
+    if (!cw_registry_may_write(&cluster->registry))
         return CW_ERR_UNAVAILABLE;
     cw_membership_leave(&cluster->memberships, membership, fn, arg);
     return CW_OK;
@@ -364,4 +477,114 @@ int cw_cluster_members(struct cw_cluster *cluster, struct cw_bytes group, struct
     if (write_group_key(cluster, group, key) == 0 || count < 1 || count > 1000)
         return CW_ERR_INVALID;
     return cw_functions_members(cluster->endpoint, key, cursor, count, fn, arg);
+}
+
+int cw_cluster_send(struct cw_cluster *cluster, struct cw_bytes uuid,
+                    const struct cw_message *message, cw_sent_fn fn, void *arg)
+{
+    char key[CW_KEY_MAX];
+    if (!cw_uuid_is_valid(uuid))
+        return CW_ERR_INVALID;
+    if (message->payload.size > STORED_PAYLOAD_MAX)
+        return CW_ERR_TOO_LARGE;
+    (void)cw_key_write(key, cluster->prefix, 'c', uuid);
+    return cw_functions_send(cluster->endpoint, key, message, fn, arg);
+}
+
+void cw_cluster_ack(struct cw_cluster_channel *channel, struct cw_position position)
+{
+    const struct cw_cluster *cluster = channel->cluster;
+    char key[CW_KEY_MAX];
+    char id[CW_POSITION_TEXT_SIZE];
+    (void)cw_position_write(id, position);
+    (void)cw_key_write(key, cluster->prefix, 'c', cw_bytes_text(channel->uuid));
+    struct cw_bytes args[] = {cw_bytes_text("FCALL"), cw_bytes_text("cw_node_trim"),
+                              cw_bytes_text("1"), cw_bytes_text(key), cw_bytes_text(id)};
+    (void)cw_functions_command(cluster->endpoint, args, 5, NULL, NULL);
+}
+
+void cw_cluster_request_done(struct cw_cluster_channel *channel, int rc)
+{
+    cw_inbox_request_done(&channel->cluster->inboxes, channel, rc);
+}
+
+/* The event stream. */
+
+bool cw_cluster_wants_event(const struct cw_cluster *cluster, enum cw_stream_kind kind)
+{
+    return cw_event_stream_wants(&cluster->stream, kind);
+}
+
+void cw_cluster_emit(struct cw_cluster_channel *channel, const struct cw_stream_event *event)
+{
+    struct cw_event_stream *stream = &channel->cluster->stream;
+    struct cw_stream_record record;
+    if (event->kind == CW_STREAM_CONNECT)
+        channel->is_announced = true;
+    else if (event->kind == CW_STREAM_DISCONNECT)
+        channel->is_announced = false;
+    if (!cw_event_stream_wants(stream, event->kind))
+        return;
+    cw_event_stream_describe(&record, event->kind, channel);
+    record.fields[CW_STREAM_FIELD_GROUP] = event->group;
+    record.fields[CW_STREAM_FIELD_CODE] = event->code;
+    record.fields[CW_STREAM_FIELD_REASON] = event->reason;
+    (void)cw_event_stream_push(stream, &record, NULL, NULL); /* dropped: counted */
+}
+
+int cw_cluster_emit_message(struct cw_cluster_channel *channel, enum cw_payload_type type,
+                            struct cw_bytes payload, cw_done_fn fn, void *arg)
+{
+    struct cw_event_stream *stream = &channel->cluster->stream;
+    struct cw_stream_record record;
+    if (!cw_event_stream_wants(stream, CW_STREAM_MESSAGE))
+        return CW_ERR_UNSUPPORTED;
+    if (payload.size > STORED_PAYLOAD_MAX)
+        return CW_ERR_TOO_LARGE;
+    cw_event_stream_describe(&record, CW_STREAM_MESSAGE, channel);
+    record.fields[CW_STREAM_FIELD_TYPE] = cw_event_stream_type(type);
+    record.fields[CW_STREAM_FIELD_PAYLOAD] = payload.data == NULL ? cw_bytes_text("") : payload;
+    return cw_event_stream_push(stream, &record, fn, arg);
+}
+
+struct reading {
+    cw_log_fn fn;
+    void *arg;
+};
+
+static void on_history_page(void *arg, int rc, const struct cw_history_page *from)
+{
+    static struct cw_log_entry entries[CW_HISTORY_PAGE_ENTRIES];
+    struct reading reading = *(struct reading *)arg;
+    struct cw_log_page page = {.tip = from->tip, .entries = entries, .has_more = from->has_more};
+    free(arg);
+    for (size_t i = 0; rc == CW_OK && i < from->count; i++) {
+        struct cw_log_entry *entry = &entries[page.count];
+        *entry = (struct cw_log_entry){
+            .message = {.is_logged = true, .position = from->entries[i].position},
+            .has_predecessor = from->entries[i].has_predecessor,
+            .predecessor = from->entries[i].predecessor};
+        if (cw_envelope_decode_body(from->entries[i].body, &entry->message) == CW_OK)
+            page.count++;
+        else
+            CW_STAT(group_bad_envelopes_total)++;
+    }
+    reading.fn(reading.arg, rc, &page);
+}
+
+int cw_cluster_read(struct cw_cluster *cluster, struct cw_bytes group, struct cw_position since,
+                    cw_log_fn fn, void *arg)
+{
+    char key[CW_KEY_MAX];
+    if (write_group_key(cluster, group, key) == 0)
+        return CW_ERR_INVALID;
+    struct reading *reading = calloc(1, sizeof(*reading));
+    if (reading == NULL)
+        return CW_ERR_NOMEM;
+    reading->fn = fn;
+    reading->arg = arg;
+    int rc = cw_functions_read(cluster->endpoint, key, since, on_history_page, reading);
+    if (rc != CW_OK)
+        free(reading);
+    return rc;
 }

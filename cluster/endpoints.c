@@ -52,9 +52,8 @@ struct cw_endpoint {
     int64_t canary_back_ms; /* of any connection; for health */
     int64_t canary_lag_ms;
     bool is_stalled;
-    bool is_new_server;
-    char run_id[48]; /* of the server it was up with last; "": none yet */
     char why[160];
+    char run_id[48]; /* of the server, when it was up last; empty: never yet */
     char own_topic[CW_KEY_MAX];
     char all_topic[CW_KEY_MAX];
 };
@@ -192,16 +191,16 @@ static long long library_version(void)
     return at == NULL ? 0 : strtoll(at + sizeof(word) - 1, NULL, 10);
 }
 
+/* The sharded topic brings nothing: an ACL that forbids SSUBSCRIBE shows now, and not at the first
+ * join. */
 static void become_up(struct cw_endpoint *endpoint)
 {
     if (cw_redis_link_subscribe(endpoint->pubsub, "SUBSCRIBE", endpoint->own_topic) != CW_OK ||
-        cw_redis_link_subscribe(endpoint->pubsub, "SUBSCRIBE", endpoint->all_topic) != CW_OK) {
+        cw_redis_link_subscribe(endpoint->pubsub, "SUBSCRIBE", endpoint->all_topic) != CW_OK ||
+        cw_redis_link_subscribe(endpoint->pubsub, "SSUBSCRIBE", endpoint->all_topic) != CW_OK) {
         retry_later(endpoint, "can't subscribe");
         return;
     }
-    const char *run_id = cw_redis_link_run_id(endpoint->commands);
-    endpoint->is_new_server = strcmp(endpoint->run_id, run_id) != 0;
-    (void)snprintf(endpoint->run_id, sizeof(endpoint->run_id), "%s", run_id);
     endpoint->up_at_ms = cw_clock_ms();
     endpoint->canary_sent_ms = 0;
     endpoint->backoff_ms = BACKOFF_MIN_MS;
@@ -211,7 +210,10 @@ static void become_up(struct cw_endpoint *endpoint)
     cw_log_info(endpoint_log(endpoint), "up");
     send_canary(endpoint);
     set_timer(endpoint->canary_timer, CANARY_INTERVAL_MS);
-    endpoint->events.on_up(endpoint->arg);
+    const char *run_id = cw_redis_link_run_id(endpoint->commands);
+    bool is_same_server = endpoint->run_id[0] == '\0' || strcmp(endpoint->run_id, run_id) == 0;
+    (void)snprintf(endpoint->run_id, sizeof(endpoint->run_id), "%s", run_id);
+    endpoint->events.on_up(endpoint->arg, is_same_server);
 }
 
 struct load_call {
@@ -234,6 +236,30 @@ static void call_library(struct cw_endpoint *endpoint,
         free(call); /* the link is going: on_link_lost follows */
 }
 
+/* A node that may read but not write would be ready and useless: its first write shows it. */
+static void on_probed(struct cw_redis_request *request, int rc, const redisReply *reply)
+{
+    struct cw_endpoint *endpoint = ((struct load_call *)request)->endpoint;
+    free(request);
+    if (reply == NULL)
+        return;
+    if (rc == CW_OK)
+        become_up(endpoint);
+    else
+        cw_endpoint_restart(endpoint, reply->str);
+}
+
+/* Takes a name off the list of nodes that is never on it. */
+static void probe_writing(struct cw_endpoint *endpoint)
+{
+    char key[CW_KEY_MAX];
+    (void)snprintf(key, sizeof(key), "%s:nodes", endpoint->prefix);
+    struct cw_bytes args[] = {cw_bytes_text("FCALL"), cw_bytes_text("cw_node_list"),
+                              cw_bytes_text("1"), cw_bytes_text(key),
+                              cw_bytes_text("probe.00000000")};
+    call_library(endpoint, on_probed, args, 5);
+}
+
 static void on_loaded(struct cw_redis_request *request, int rc, const redisReply *reply)
 {
     struct cw_endpoint *endpoint = ((struct load_call *)request)->endpoint;
@@ -247,7 +273,7 @@ static void on_loaded(struct cw_redis_request *request, int rc, const redisReply
         return;
     }
     cw_log_info(endpoint_log(endpoint), "function library version %lld loaded", library_version());
-    become_up(endpoint);
+    probe_writing(endpoint);
 }
 
 static void on_version(struct cw_redis_request *request, int rc, const redisReply *reply)
@@ -257,7 +283,7 @@ static void on_version(struct cw_redis_request *request, int rc, const redisRepl
     if (reply == NULL)
         return;
     if (rc == CW_OK && reply->type == REDIS_REPLY_INTEGER && reply->integer >= library_version()) {
-        become_up(endpoint);
+        probe_writing(endpoint);
         return;
     }
     if (rc != CW_OK &&
@@ -407,14 +433,20 @@ void cw_endpoint_start(struct cw_endpoint *endpoint)
     set_timer(endpoint->retry_timer, 0);
 }
 
+void cw_endpoint_rename(struct cw_endpoint *endpoint)
+{
+    if (endpoint->state == ENDPOINT_UP)
+        (void)cw_redis_link_subscribe(endpoint->pubsub, "UNSUBSCRIBE", endpoint->own_topic);
+    (void)snprintf(endpoint->own_topic, sizeof(endpoint->own_topic), "%s:n:%s", endpoint->prefix,
+                   endpoint->node_id);
+    if (endpoint->state == ENDPOINT_UP &&
+        cw_redis_link_subscribe(endpoint->pubsub, "SUBSCRIBE", endpoint->own_topic) != CW_OK)
+        cw_endpoint_restart(endpoint, "can't subscribe");
+}
+
 bool cw_endpoint_is_up(const struct cw_endpoint *endpoint)
 {
     return endpoint->state == ENDPOINT_UP;
-}
-
-bool cw_endpoint_is_new_server(const struct cw_endpoint *endpoint)
-{
-    return endpoint->is_new_server;
 }
 
 void cw_endpoint_restart(struct cw_endpoint *endpoint, const char *why)

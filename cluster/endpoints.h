@@ -28,8 +28,10 @@ struct cw_endpoint;
 struct event_base;
 
 struct cw_endpoint_events {
-    /** Both links are ready, the library is loaded; topics are to be subscribed again. */
-    void (*on_up)(void *arg);
+    /** Both links are ready, the library is loaded; topics are to be subscribed again.
+     * `is_same_server` false: another process than before (it was restarted, or a replica took
+     * over), which may have lost what the one before had acknowledged last. */
+    void (*on_up)(void *arg, bool is_same_server);
     /** Pending calls have been answered. Comes once after each on_up, never without. */
     void (*on_down)(void *arg);
     /** `bytes` came by the sharded topic `topic` (a group's base key). */
@@ -51,12 +53,12 @@ void cw_endpoint_destroy(struct cw_endpoint *endpoint);
 /** Connects now, and from then on for ever. */
 void cw_endpoint_start(struct cw_endpoint *endpoint);
 bool cw_endpoint_is_up(const struct cw_endpoint *endpoint);
-/** Since it is up: whether this is another server process than the last time, or the first one. It
- * may have lost what was written last. */
-bool cw_endpoint_is_new_server(const struct cw_endpoint *endpoint);
 /** Drops both links and begins again (the library is gone, a lease was lost, ...). Safe in any
  * callback. */
 void cw_endpoint_restart(struct cw_endpoint *endpoint, const char *why);
+
+/** `node_id` (the text handed to create) has changed: listens to the new id's topic. */
+void cw_endpoint_rename(struct cw_endpoint *endpoint);
 
 /** As cw_redis_link_call, on the command link. */
 CW_MUST_CHECK int cw_endpoint_call(struct cw_endpoint *endpoint, struct cw_redis_request *request,

@@ -17,7 +17,9 @@
 /* All that msgpack-c allocates: the objects in arrays and maps. */
 #define ZONE_SIZE (CW_ENVELOPE_OBJECTS_MAX * sizeof(msgpack_object))
 
+#define KIND_PRESENCE     3U
 #define FLAG_SKIPS_SENDER 1U
+#define FLAG_IS_JOIN      1U
 #define BODY_ELEMENTS_MIN 4U
 
 /* What follows the first byte of an object, for the first bytes 0xc0..0xdf. */
@@ -130,28 +132,76 @@ static bool read_str_or_bin(const msgpack_object *object, struct cw_bytes *ret_b
     return true;
 }
 
-static bool read_body(const msgpack_object *object, struct cw_message *ret_message)
+/* The elements of any body. */
+struct body {
+    uint64_t kind; /* enum cw_payload_type, KIND_PRESENCE, or enum cw_channel_request */
+    uint64_t flags;
+    struct cw_bytes from;
+    struct cw_bytes payload;
+};
+
+static bool read_body(const msgpack_object *object, struct body *ret_body)
 {
     if (object->type != MSGPACK_OBJECT_ARRAY || object->via.array.size < BODY_ELEMENTS_MIN)
         return false;
 
     const msgpack_object *element = object->via.array.ptr;
     if (element[0].type != MSGPACK_OBJECT_POSITIVE_INTEGER ||
-        element[0].via.u64 > CW_PAYLOAD_BYTES || element[1].type != MSGPACK_OBJECT_POSITIVE_INTEGER)
+        element[1].type != MSGPACK_OBJECT_POSITIVE_INTEGER)
         return false;
+    ret_body->kind = element[0].via.u64;
+    ret_body->flags = element[1].via.u64;
+    if (!read_str_or_bin(&element[2], &ret_body->from) ||
+        !read_str_or_bin(&element[3], &ret_body->payload))
+        return false;
+    return (ret_body->from.size == 0 || cw_group_name_is_valid(ret_body->from)) &&
+           ret_body->payload.size <= CW_PAYLOAD_MAX;
+}
 
-    struct cw_bytes from;
-    struct cw_bytes payload;
-    if (!read_str_or_bin(&element[2], &from) || !read_str_or_bin(&element[3], &payload))
+static bool read_message(const struct body *body, struct cw_message *ret_message)
+{
+    if (body->kind > CW_PAYLOAD_BYTES)
         return false;
-    if ((from.size > 0 && !cw_group_name_is_valid(from)) || payload.size > CW_PAYLOAD_MAX)
-        return false;
-
-    ret_message->type = (enum cw_payload_type)element[0].via.u64;
-    ret_message->skips_sender = (element[1].via.u64 & FLAG_SKIPS_SENDER) != 0;
-    ret_message->from = from;
-    ret_message->payload = payload;
+    ret_message->type = (enum cw_payload_type)body->kind;
+    ret_message->skips_sender = (body->flags & FLAG_SKIPS_SENDER) != 0;
+    ret_message->from = body->from;
+    ret_message->payload = body->payload;
     return true;
+}
+
+static bool read_presence(const struct body *body, struct cw_envelope *ret_envelope)
+{
+    if (body->kind != KIND_PRESENCE || ret_envelope->has_predecessor)
+        return false;
+    ret_envelope->is_presence = true;
+    ret_envelope->is_join = (body->flags & FLAG_IS_JOIN) != 0;
+    ret_envelope->message.payload = body->payload;
+    return true;
+}
+
+/* The next of several strings in a row. */
+static bool take_str(struct cw_bytes *rest, msgpack_zone *zone, struct cw_bytes *ret_text)
+{
+    uint64_t size = 0;
+    uint64_t children = 0;
+    msgpack_object object;
+    size_t offset = 0;
+    if (rest->size == 0 ||
+        !measure_object((const unsigned char *)rest->data, rest->size, &size, &children) ||
+        size > rest->size || children > 0)
+        return false;
+    if (!unpack(*rest, &offset, zone, &object) || !read_str(&object, ret_text))
+        return false;
+    *rest = cw_bytes_make(rest->data + size, rest->size - size);
+    return true;
+}
+
+bool cw_envelope_next_presence(struct cw_bytes *rest, struct cw_bytes *ret_uuid,
+                               struct cw_bytes *ret_user)
+{
+    msgpack_zone *zone = take_zone();
+    return zone != NULL && take_str(rest, zone, ret_uuid) && take_str(rest, zone, ret_user) &&
+           cw_uuid_is_valid(*ret_uuid);
 }
 
 /* A predecessor is named, or known to be none: then it is {0, 0}, which every position is after. */
@@ -187,8 +237,12 @@ int cw_envelope_decode(struct cw_bytes bytes, struct cw_envelope *ret_envelope)
 
     struct cw_envelope envelope = {0};
     struct cw_bytes id_text;
+    struct body elements;
     if (!read_str(&id, &id_text) || !read_predecessor(&prev, &envelope) ||
-        !read_body(&body, &envelope.message))
+        !read_body(&body, &elements))
+        return CW_ERR_INVALID;
+    if (!read_message(&elements, &envelope.message) &&
+        (id_text.size > 0 || !read_presence(&elements, &envelope)))
         return CW_ERR_INVALID;
     if (id_text.size > 0) {
         /* Offsets count from 1: an entry at 0 would never be delivered after {0, 0}. */
@@ -203,7 +257,7 @@ int cw_envelope_decode(struct cw_bytes bytes, struct cw_envelope *ret_envelope)
     return CW_OK;
 }
 
-int cw_envelope_decode_body(struct cw_bytes bytes, struct cw_message *ret_message)
+static int decode_one_body(struct cw_bytes bytes, struct body *ret_body)
 {
     if (!measure(bytes, 1))
         return CW_ERR_INVALID;
@@ -213,7 +267,29 @@ int cw_envelope_decode_body(struct cw_bytes bytes, struct cw_message *ret_messag
 
     msgpack_object body;
     size_t offset = 0;
-    if (!unpack(bytes, &offset, zone, &body) || !read_body(&body, ret_message))
+    return unpack(bytes, &offset, zone, &body) && read_body(&body, ret_body) ? CW_OK
+                                                                             : CW_ERR_INVALID;
+}
+
+int cw_envelope_decode_body(struct cw_bytes bytes, struct cw_message *ret_message)
+{
+    struct body body;
+    int rc = decode_one_body(bytes, &body);
+    if (rc != CW_OK)
+        return rc;
+    return read_message(&body, ret_message) ? CW_OK : CW_ERR_INVALID;
+}
+
+int cw_envelope_decode_request(struct cw_bytes bytes, enum cw_channel_request *ret_request,
+                               struct cw_bytes *ret_text)
+{
+    struct body body;
+    int rc = decode_one_body(bytes, &body);
+    if (rc != CW_OK)
+        return rc;
+    if (body.kind < CW_REQUEST_CLOSE || body.kind > CW_REQUEST_LEAVE)
         return CW_ERR_INVALID;
+    *ret_request = (enum cw_channel_request)body.kind;
+    *ret_text = body.payload;
     return CW_OK;
 }

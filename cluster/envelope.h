@@ -6,6 +6,8 @@
  *             type 0 json, 1 text, 2 bytes; flags bit 0: skips the sender
  *             from, payload: str or bin (Lua has one string type, it writes str)
  *
+ *             kind 3: who joined (flags bit 0 set) or left; 8, 9, 10: a request to a channel
+ *
  *   stream entry   field d = body; first entry of an epoch: field p = prev as below
  *
  *   pub/sub        <id> <prev> body    three MessagePack objects in a row:
@@ -21,6 +23,7 @@
 #define CW_ENVELOPE_H
 
 #include <chanway/bytes.h>
+#include <chanway/cluster.h>
 #include <chanway/error.h>
 #include <chanway/message.h>
 
@@ -34,6 +37,8 @@ struct cw_envelope {
     struct cw_message message; /* its body; is_logged and position if it has an id */
     bool has_predecessor;
     struct cw_position predecessor; /* only if has_predecessor */
+    bool is_presence;               /* no message: message.payload lists who joined or left */
+    bool is_join;                   /* only if is_presence */
 };
 
 /**
@@ -47,5 +52,17 @@ CW_MUST_CHECK int cw_envelope_decode(struct cw_bytes bytes, struct cw_envelope *
  * fields are left as they are. Errors as above.
  */
 CW_MUST_CHECK int cw_envelope_decode_body(struct cw_bytes bytes, struct cw_message *ret_message);
+
+/** Decodes the body of a request to a channel. Errors as above. */
+CW_MUST_CHECK int cw_envelope_decode_request(struct cw_bytes bytes,
+                                             enum cw_channel_request *ret_request,
+                                             struct cw_bytes *ret_text);
+
+/**
+ * The next channel of a presence payload (strings in a row: uuid, user, uuid, user, ...); `rest`
+ * moves on. False: the end, or no such list.
+ */
+bool cw_envelope_next_presence(struct cw_bytes *rest, struct cw_bytes *ret_uuid,
+                               struct cw_bytes *ret_user);
 
 #endif

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CFG_SIZE 112 /* five numbers of 64 bits */
+
 /* One shape serves all calls: the request, and who is told. */
 struct call {
     struct cw_redis_request request;
@@ -24,6 +26,12 @@ struct call {
         cw_done_fn done;
         cw_history_page_fn page;
         cw_members_fn members;
+        cw_attached_fn attached;
+        cw_detached_fn detached;
+        cw_sent_fn sent;
+        cw_inbox_page_fn inbox;
+        cw_strings_fn strings;
+        cw_scanned_fn scanned;
     } fn;
     void *arg;
 };
@@ -75,20 +83,31 @@ static bool is_array(const redisReply *reply, size_t least)
     return reply->type == REDIS_REPLY_ARRAY && reply->elements >= least;
 }
 
-/* "<size> <ttl_ms> <bytes> <keys_max>": how a node hands its settings along with a group's use. */
+/* "<size> <ttl_ms> <bytes> <keys_max> <payload_max>": how a node hands its settings along with a
+ * group's use; the last one where it is not the functions' own. */
 static struct cw_bytes write_limits(char *text, size_t size, const struct cw_history_limits *limits)
 {
     int n = snprintf(text, size, "%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64, limits->size,
                      limits->ttl_ms, limits->bytes, limits->keys_max);
+    if (limits->payload_max != CW_PAYLOAD_MAX_DEFAULT)
+        n += snprintf(text + n, size - (size_t)n, " %" PRId64, limits->payload_max);
     return cw_bytes_make(text, (size_t)n);
 }
 
 /* publish */
 
+/* "RATELIMITED <ms> ms: ..." */
+static int64_t read_retry_ms(int rc, const redisReply *reply)
+{
+    if (rc != CW_ERR_RATE_LIMITED || reply == NULL)
+        return -1;
+    return strtoll(reply->str + strcspn(reply->str, " "), NULL, 10);
+}
+
 static void on_published(struct cw_redis_request *request, int rc, const redisReply *reply)
 {
     struct call *call = (struct call *)request;
-    struct cw_published published = {0};
+    struct cw_published published = {.retry_ms = read_retry_ms(rc, reply)};
     if (rc == CW_OK) {
         cw_histogram_add(&CW_STAT(publish_latency_seconds), cw_clock_us() - request->sent_us);
         if (!is_array(reply, 2) || reply->element[0]->str == NULL) {
@@ -111,7 +130,7 @@ int cw_functions_publish(struct cw_endpoint *endpoint, const char *key,
                          cw_published_fn fn, void *arg)
 {
     static const char *const digits[] = {"0", "1", "2"};
-    char cfg[96];
+    char cfg[CFG_SIZE];
     struct cw_bytes args[] = {
         cw_bytes_make("FCALL", 5),
         cw_bytes_make("cw_node_publish", 15),
@@ -148,13 +167,26 @@ static void on_tip(struct cw_redis_request *request, int rc, const redisReply *r
     free(call);
 }
 
+#define JOINER_TEXT_SIZE (CW_UUID_TEXT_SIZE + 21)
+
+/* "<uuid>", or "<uuid> <generation>" of a channel that was taken over or announced again. */
+static struct cw_bytes write_joiner(char text[JOINER_TEXT_SIZE],
+                                    const struct cw_functions_member *member)
+{
+    if (member->generation <= 1)
+        return cw_bytes_text(member->uuid);
+    (void)snprintf(text, JOINER_TEXT_SIZE, "%s %" PRIu64, member->uuid, member->generation);
+    return cw_bytes_text(text);
+}
+
 int cw_functions_join(struct cw_endpoint *endpoint, const char *key,
-                      const struct cw_history_limits *limits, const char *node,
+                      const struct cw_history_limits *limits, const char *node, bool is_watched,
                       const struct cw_functions_member *members, size_t count, cw_tip_fn fn,
                       void *arg)
 {
-    struct cw_bytes args[6 + 2 * CW_FUNCTIONS_BATCH];
-    char cfg[96];
+    struct cw_bytes args[7 + 2 * CW_FUNCTIONS_BATCH];
+    char joiners[CW_FUNCTIONS_BATCH][JOINER_TEXT_SIZE];
+    char cfg[CFG_SIZE];
     size_t n = 0;
     args[n++] = cw_bytes_text("FCALL");
     args[n++] = cw_bytes_text("cw_node_join");
@@ -162,8 +194,9 @@ int cw_functions_join(struct cw_endpoint *endpoint, const char *key,
     args[n++] = cw_bytes_text(key);
     args[n++] = write_limits(cfg, sizeof(cfg), limits);
     args[n++] = cw_bytes_text(node);
+    args[n++] = cw_bytes_text(is_watched ? "1" : "0");
     for (size_t i = 0; i < count; i++) {
-        args[n++] = cw_bytes_text(members[i].uuid);
+        args[n++] = write_joiner(joiners[i], &members[i]);
         args[n++] = cw_bytes_text(members[i].user);
     }
     struct call *call = create_call(on_tip, arg);
@@ -229,15 +262,156 @@ int cw_functions_mark(struct cw_endpoint *endpoint, const char *channel_key, con
     return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
 }
 
+/* attach, detach: lists of groups */
+
+/* The strings of an array reply; false: it is none, or longer than the table. */
+static bool read_strings(const redisReply *reply, const struct cw_bytes **ret_strings,
+                         size_t *ret_count)
+{
+    static struct cw_bytes strings[CW_FUNCTIONS_STRINGS_MAX];
+    if (reply->type != REDIS_REPLY_ARRAY && reply->type != REDIS_REPLY_SET)
+        return false;
+    if (reply->elements > CW_FUNCTIONS_STRINGS_MAX)
+        return false;
+    for (size_t i = 0; i < reply->elements; i++)
+        strings[i] = bytes_of(reply->element[i]);
+    *ret_strings = strings;
+    *ret_count = reply->elements;
+    return true;
+}
+
+static void on_attached(struct cw_redis_request *request, int rc, const redisReply *reply)
+{
+    struct call *call = (struct call *)request;
+    struct cw_attached attached = {0};
+    if (rc == CW_OK) {
+        if (!is_array(reply, 5) || !read_u64(reply->element[0], &attached.generation) ||
+            !read_strings(reply->element[2], &attached.groups, &attached.group_count) ||
+            !read_u64(reply->element[3], &attached.inbox.epoch) ||
+            !read_u64(reply->element[4], &attached.inbox.offset))
+            rc = CW_ERR_INTERNAL;
+        else
+            attached.owner = bytes_of(reply->element[1]);
+    }
+    call->fn.attached(call->arg, rc, &attached);
+    free(call);
+}
+
+int cw_functions_attach(struct cw_endpoint *endpoint, const char *channel_key, const char *node,
+                        uint64_t expected, const char *earlier_node, const struct cw_bytes *fields,
+                        size_t field_count, cw_attached_fn fn, void *arg)
+{
+    struct cw_bytes args[32];
+    char generation[24 + CW_NODE_ID_MAX];
+    size_t n = 0;
+    (void)snprintf(generation, sizeof(generation), "%" PRIu64 "%s%s", expected,
+                   earlier_node[0] == '\0' ? "" : " ", earlier_node);
+    args[n++] = cw_bytes_text("FCALL");
+    args[n++] = cw_bytes_text("cw_node_attach");
+    args[n++] = cw_bytes_text("1");
+    args[n++] = cw_bytes_text(channel_key);
+    args[n++] = cw_bytes_text(node);
+    args[n++] = cw_bytes_text(generation);
+    args[n++] = cw_bytes_text(CW_INBOX_LIMITS);
+    for (size_t i = 0; i < field_count && n < sizeof(args) / sizeof(args[0]); i++)
+        args[n++] = fields[i];
+    struct call *call = create_call(on_attached, arg);
+    if (call != NULL)
+        call->fn.attached = fn;
+    return send_call(endpoint, call, args, n);
+}
+
+static void on_detached(struct cw_redis_request *request, int rc, const redisReply *reply)
+{
+    struct call *call = (struct call *)request;
+    struct cw_detached detached = {0};
+    if (rc == CW_OK) {
+        if (!is_array(reply, 2) ||
+            !read_strings(reply->element[1], &detached.groups, &detached.group_count))
+            rc = CW_ERR_INTERNAL;
+        else
+            detached.was_owned = reply->element[0]->integer == 1;
+    }
+    if (call->fn.detached != NULL)
+        call->fn.detached(call->arg, rc, &detached);
+    free(call);
+}
+
 int cw_functions_detach(struct cw_endpoint *endpoint, const char *channel_key, const char *node,
-                        int64_t resume_s, cw_done_fn fn, void *arg)
+                        int64_t resume_s, const char *mode, cw_detached_fn fn, void *arg)
 {
     char seconds[24];
     (void)snprintf(seconds, sizeof(seconds), "%" PRId64, resume_s);
     struct cw_bytes args[] = {cw_bytes_text("FCALL"), cw_bytes_text("cw_node_detach"),
                               cw_bytes_text("1"),     cw_bytes_text(channel_key),
-                              cw_bytes_text(node),    cw_bytes_text(seconds)};
-    return cw_functions_command(endpoint, args, sizeof(args) / sizeof(args[0]), fn, arg);
+                              cw_bytes_text(node),    cw_bytes_text(seconds),
+                              cw_bytes_text(mode)};
+    struct call *call = create_call(on_detached, arg);
+    if (call != NULL)
+        call->fn.detached = fn;
+    return send_call(endpoint, call, args, mode == NULL ? 6 : 7);
+}
+
+static void on_strings(struct cw_redis_request *request, int rc, const redisReply *reply)
+{
+    struct call *call = (struct call *)request;
+    const struct cw_bytes *strings = NULL;
+    size_t count = 0;
+    if (rc == CW_OK && !read_strings(reply, &strings, &count))
+        rc = CW_ERR_INTERNAL;
+    call->fn.strings(call->arg, rc, strings, count);
+    free(call);
+}
+
+int cw_functions_strings(struct cw_endpoint *endpoint, const struct cw_bytes *args, size_t count,
+                         cw_strings_fn fn, void *arg)
+{
+    struct call *call = create_call(on_strings, arg);
+    if (call != NULL)
+        call->fn.strings = fn;
+    return send_call(endpoint, call, args, count);
+}
+
+static void on_scanned(struct cw_redis_request *request, int rc, const redisReply *reply)
+{
+    struct call *call = (struct call *)request;
+    const struct cw_bytes *strings = NULL;
+    struct cw_bytes cursor = {NULL, 0};
+    size_t count = 0;
+    if (rc == CW_OK) {
+        if (!is_array(reply, 2) || !read_strings(reply->element[1], &strings, &count))
+            rc = CW_ERR_INTERNAL;
+        else
+            cursor = bytes_of(reply->element[0]);
+    }
+    call->fn.scanned(call->arg, rc, cursor, strings, count);
+    free(call);
+}
+
+int cw_functions_scan(struct cw_endpoint *endpoint, const struct cw_bytes *args, size_t count,
+                      cw_scanned_fn fn, void *arg)
+{
+    struct call *call = create_call(on_scanned, arg);
+    if (call != NULL)
+        call->fn.scanned = fn;
+    return send_call(endpoint, call, args, count);
+}
+
+int cw_functions_scan_set(struct cw_endpoint *endpoint, const char *key, const char *cursor,
+                          cw_scanned_fn fn, void *arg)
+{
+    struct cw_bytes args[] = {cw_bytes_text("SSCAN"), cw_bytes_text(key), cw_bytes_text(cursor),
+                              cw_bytes_text("COUNT"), cw_bytes_text("100")};
+    return cw_functions_scan(endpoint, args, sizeof(args) / sizeof(args[0]), fn, arg);
+}
+
+int cw_functions_flag(struct cw_endpoint *endpoint, const struct cw_bytes *args, size_t count,
+                      cw_flag_fn fn, void *arg)
+{
+    struct call *call = create_call(on_flag, arg);
+    if (call != NULL)
+        call->fn.flag = fn;
+    return send_call(endpoint, call, args, count);
 }
 
 int cw_functions_renew(struct cw_endpoint *endpoint, const char *node_key, int64_t ttl_ms,
@@ -269,32 +443,32 @@ static bool read_entry(redisReply *const *elements, struct cw_history_entry *ret
     return true;
 }
 
-static int read_page(const redisReply *reply, struct cw_history_entry *entries,
-                     struct cw_history_page *ret_page)
+/* tip_e, tip_o, more, then (from `first` on) id, prev, body of each. */
+static int read_page(const redisReply *reply, size_t first, struct cw_history_page *ret_page)
 {
+    static struct cw_history_entry entries[CW_HISTORY_PAGE_ENTRIES];
     uint64_t has_more = 0;
-    if (!is_array(reply, 3) || (reply->elements - 3) % 3 != 0 ||
-        (reply->elements - 3) / 3 > CW_HISTORY_PAGE_ENTRIES ||
+    if (!is_array(reply, first) || (reply->elements - first) % 3 != 0 ||
+        (reply->elements - first) / 3 > CW_HISTORY_PAGE_ENTRIES ||
         !read_u64(reply->element[0], &ret_page->tip.epoch) ||
         !read_u64(reply->element[1], &ret_page->tip.offset) ||
         !read_u64(reply->element[2], &has_more))
         return CW_ERR_INTERNAL;
     ret_page->has_more = has_more == 1;
     ret_page->entries = entries;
-    ret_page->count = (reply->elements - 3) / 3;
+    ret_page->count = (reply->elements - first) / 3;
     for (size_t i = 0; i < ret_page->count; i++)
-        if (!read_entry(&reply->element[3 + 3 * i], &entries[i]))
+        if (!read_entry(&reply->element[first + 3 * i], &entries[i]))
             return CW_ERR_INTERNAL;
     return CW_OK;
 }
 
 static void on_page(struct cw_redis_request *request, int rc, const redisReply *reply)
 {
-    static struct cw_history_entry entries[CW_HISTORY_PAGE_ENTRIES];
     struct call *call = (struct call *)request;
     struct cw_history_page page = {0};
     if (rc == CW_OK)
-        rc = read_page(reply, entries, &page);
+        rc = read_page(reply, 3, &page);
     call->fn.page(call->arg, rc, &page);
     free(call);
 }
@@ -358,5 +532,93 @@ int cw_functions_members(struct cw_endpoint *endpoint, const char *key, struct c
     struct call *call = create_call(on_members, arg);
     if (call != NULL)
         call->fn.members = fn;
+    return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
+}
+
+/* send: {"delivered" or "queued", id, duplicate} */
+
+static void on_sent(struct cw_redis_request *request, int rc, const redisReply *reply)
+{
+    struct call *call = (struct call *)request;
+    struct cw_sent sent = {.retry_ms = read_retry_ms(rc, reply)};
+    if (rc == CW_OK) {
+        if (!is_array(reply, 3) || !cw_position_parse(bytes_of(reply->element[1]), &sent.position))
+            rc = CW_ERR_INTERNAL;
+        else {
+            sent.is_delivered = cw_bytes_is(bytes_of(reply->element[0]), "delivered");
+            sent.is_duplicate = reply->element[2]->integer == 1;
+        }
+    }
+    if (call->fn.sent != NULL)
+        call->fn.sent(call->arg, rc, &sent);
+    free(call);
+}
+
+int cw_functions_send(struct cw_endpoint *endpoint, const char *channel_key,
+                      const struct cw_message *message, cw_sent_fn fn, void *arg)
+{
+    static const char *const digits[] = {"0", "1", "2"};
+    struct cw_bytes args[] = {cw_bytes_text("FCALL"),
+                              cw_bytes_text("cw_node_send"),
+                              cw_bytes_text("1"),
+                              cw_bytes_text(channel_key),
+                              cw_bytes_text(digits[message->type]),
+                              cw_bytes_text("0"),
+                              message->from,
+                              message->payload,
+                              message->key};
+    struct call *call = create_call(on_sent, arg);
+    if (call != NULL)
+        call->fn.sent = fn;
+    return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
+}
+
+/* inbox: {tip_e, tip_o, more, requests, number, body, ..., id, prev, body, ...} */
+
+static int read_inbox(const redisReply *reply, struct cw_inbox_page *ret_page)
+{
+    static struct cw_inbox_request requests[CW_INBOX_REQUESTS_MAX];
+    uint64_t count = 0;
+    if (!is_array(reply, 4) || !read_u64(reply->element[3], &count) ||
+        count > CW_INBOX_REQUESTS_MAX || reply->elements < 4 + 2 * count)
+        return CW_ERR_INTERNAL;
+    for (size_t i = 0; i < count; i++) {
+        if (!read_u64(reply->element[4 + 2 * i], &requests[i].number))
+            return CW_ERR_INTERNAL;
+        requests[i].body = bytes_of(reply->element[5 + 2 * i]);
+    }
+    ret_page->requests = requests;
+    ret_page->request_count = count;
+    return read_page(reply, 4 + 2 * count, &ret_page->messages);
+}
+
+static void on_inbox(struct cw_redis_request *request, int rc, const redisReply *reply)
+{
+    struct call *call = (struct call *)request;
+    struct cw_inbox_page page = {0};
+    if (rc == CW_OK)
+        rc = read_inbox(reply, &page);
+    call->fn.inbox(call->arg, rc, &page);
+    free(call);
+}
+
+int cw_functions_inbox(struct cw_endpoint *endpoint, const char *channel_key, const char *node,
+                       struct cw_position since, uint64_t since_request, cw_inbox_page_fn fn,
+                       void *arg)
+{
+    char numbers[5][24];
+    (void)snprintf(numbers[0], sizeof(numbers[0]), "%" PRIu64, since.epoch);
+    (void)snprintf(numbers[1], sizeof(numbers[1]), "%" PRIu64, since.offset);
+    (void)snprintf(numbers[2], sizeof(numbers[2]), "%" PRIu64, since_request);
+    (void)snprintf(numbers[3], sizeof(numbers[3]), "%d", CW_HISTORY_PAGE_ENTRIES);
+    (void)snprintf(numbers[4], sizeof(numbers[4]), "%d", CW_HISTORY_PAGE_BYTES);
+    struct cw_bytes args[] = {cw_bytes_text("FCALL_RO"), cw_bytes_text("cw_node_inbox"),
+                              cw_bytes_text("1"),        cw_bytes_text(channel_key),
+                              cw_bytes_text(node),       cw_bytes_text(numbers[0]),
+                              cw_bytes_text(numbers[1]), cw_bytes_text(numbers[2]),
+                              cw_bytes_text(numbers[3]), cw_bytes_text(numbers[4])};
+    struct call *call = create_call(on_inbox, arg);
+    if (call != NULL)
+        call->fn.inbox = fn;
     return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
 }

@@ -21,6 +21,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** "<queue-max> <queue-bytes>": bounds of a channel's inbox, handed along when it is attached. */
+#define CW_INBOX_LIMITS "100 1048576"
+
 /** Most uuids in one call of join, leave or a set command: a call stays well under a millisecond.
  */
 #define CW_FUNCTIONS_BATCH 128
@@ -36,14 +39,16 @@ CW_MUST_CHECK int cw_functions_publish(struct cw_endpoint *endpoint, const char 
 
 struct cw_functions_member {
     const char *uuid;
-    const char *user; /* NULL: none */
+    const char *user;    /* NULL: none */
+    uint64_t generation; /* of the channel, as this node has it */
 };
 
-/** cw_node_join: at most CW_FUNCTIONS_BATCH members; `tip` is the group's last id after joining. */
+/** cw_node_join: at most CW_FUNCTIONS_BATCH members; `tip` is the group's last id. `is_watched`:
+ * presence is wanted. */
 CW_MUST_CHECK int cw_functions_join(struct cw_endpoint *endpoint, const char *key,
                                     const struct cw_history_limits *limits, const char *node,
-                                    const struct cw_functions_member *members, size_t count,
-                                    cw_tip_fn fn, void *arg);
+                                    bool is_watched, const struct cw_functions_member *members,
+                                    size_t count, cw_tip_fn fn, void *arg);
 /** cw_node_leave: removes members that are still of `node`. */
 CW_MUST_CHECK int cw_functions_leave(struct cw_endpoint *endpoint, const char *key,
                                      const char *node, const char *const *uuids, size_t count,
@@ -52,10 +57,35 @@ CW_MUST_CHECK int cw_functions_leave(struct cw_endpoint *endpoint, const char *k
 CW_MUST_CHECK int cw_functions_mark(struct cw_endpoint *endpoint, const char *channel_key,
                                     const char *node, bool is_added, const char *group,
                                     cw_flag_fn fn, void *arg);
+/** What cw_node_attach says; views are valid during the callback. */
+struct cw_attached {
+    uint64_t generation;   /* 0: refused, another node has taken the channel */
+    struct cw_bytes owner; /* the node before; refused: who has it */
+    const struct cw_bytes *groups;
+    size_t group_count;
+    struct cw_position inbox; /* last id of its direct messages */
+};
+typedef void (*cw_attached_fn)(void *arg, int rc, const struct cw_attached *attached);
+/** cw_node_attach: takes a channel of generation `expected`, or what `earlier_node` (this node's id
+ * before; "": none) took; `fields`: name, value, name, value,
+ * ... */
+CW_MUST_CHECK int cw_functions_attach(struct cw_endpoint *endpoint, const char *channel_key,
+                                      const char *node, uint64_t expected, const char *earlier_node,
+                                      const struct cw_bytes *fields, size_t field_count,
+                                      cw_attached_fn fn, void *arg);
+
+/** What cw_node_detach says; views are valid during the callback. */
+struct cw_detached {
+    bool was_owned;
+    const struct cw_bytes *groups; /* also when another node owns it now */
+    size_t group_count;
+};
+typedef void (*cw_detached_fn)(void *arg, int rc, const struct cw_detached *detached);
 /** cw_node_detach: frees the channel if it is still of `node`; kept `resume_s` seconds (0:
  * deleted). */
 CW_MUST_CHECK int cw_functions_detach(struct cw_endpoint *endpoint, const char *channel_key,
-                                      const char *node, int64_t resume_s, cw_done_fn fn, void *arg);
+                                      const char *node, int64_t resume_s, const char *mode,
+                                      cw_detached_fn fn, void *arg);
 /** cw_node_renew: the node's lease; `flag` false: it was gone (and is made only if `is_new`). */
 CW_MUST_CHECK int cw_functions_renew(struct cw_endpoint *endpoint, const char *node_key,
                                      int64_t ttl_ms, bool is_new, cw_flag_fn fn, void *arg);
@@ -84,6 +114,45 @@ CW_MUST_CHECK int cw_functions_read(struct cw_endpoint *endpoint, const char *ke
 CW_MUST_CHECK int cw_functions_members(struct cw_endpoint *endpoint, const char *key,
                                        struct cw_bytes cursor, int count, cw_members_fn fn,
                                        void *arg);
+/** cw_node_send: CW_ERR_NOT_FOUND in `fn`: no such channel. */
+CW_MUST_CHECK int cw_functions_send(struct cw_endpoint *endpoint, const char *channel_key,
+                                    const struct cw_message *message, cw_sent_fn fn, void *arg);
+
+struct cw_inbox_request {
+    uint64_t number;
+    struct cw_bytes body;
+};
+struct cw_inbox_page {
+    struct cw_history_page messages; /* tip: of the direct messages */
+    const struct cw_inbox_request *requests;
+    size_t request_count;
+};
+typedef void (*cw_inbox_page_fn)(void *arg, int rc, const struct cw_inbox_page *page);
+#define CW_INBOX_REQUESTS_MAX 100
+/** cw_node_inbox: direct messages and requests after those given. CW_ERR_NOT_FOUND: not this node's
+ * channel. */
+CW_MUST_CHECK int cw_functions_inbox(struct cw_endpoint *endpoint, const char *channel_key,
+                                     const char *node, struct cw_position since,
+                                     uint64_t since_request, cw_inbox_page_fn fn, void *arg);
+
+/** Any command that answers with a list of strings; nil is an empty view. */
+typedef void (*cw_strings_fn)(void *arg, int rc, const struct cw_bytes *strings, size_t count);
+#define CW_FUNCTIONS_STRINGS_MAX 1024
+CW_MUST_CHECK int cw_functions_strings(struct cw_endpoint *endpoint, const struct cw_bytes *args,
+                                       size_t count, cw_strings_fn fn, void *arg);
+
+/** SCAN in whatever form; SSCAN of a set, a page: `cursor` "0" starts and ends. */
+typedef void (*cw_scanned_fn)(void *arg, int rc, struct cw_bytes cursor,
+                              const struct cw_bytes *strings, size_t count);
+CW_MUST_CHECK int cw_functions_scan(struct cw_endpoint *endpoint, const struct cw_bytes *args,
+                                    size_t count, cw_scanned_fn fn, void *arg);
+CW_MUST_CHECK int cw_functions_scan_set(struct cw_endpoint *endpoint, const char *key,
+                                        const char *cursor, cw_scanned_fn fn, void *arg);
+
+/** Any command that answers with a number: `flag` is whether it is 1. */
+CW_MUST_CHECK int cw_functions_flag(struct cw_endpoint *endpoint, const struct cw_bytes *args,
+                                    size_t count, cw_flag_fn fn, void *arg);
+
 /** Any command of which only success counts (SADD, HSET, SREM, cw_node_list, ...). A NULL `fn` is
  * fine. */
 CW_MUST_CHECK int cw_functions_command(struct cw_endpoint *endpoint, const struct cw_bytes *args,

@@ -33,7 +33,8 @@ bool cw_history_settle(struct cw_position *last, struct cw_position tip, struct 
 {
     if (cw_position_compare(*last, tip) == 0)
         return false;
-    ret_gap->last_lost = tip;
+    /* Redis behind the reader: it lost what the reader has, perhaps more. */
+    ret_gap->last_lost = cw_position_compare(*last, tip) > 0 ? *last : tip;
     *last = tip;
     return true;
 }

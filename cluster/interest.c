@@ -22,6 +22,7 @@
 #include "functions.h"
 #include "history.h"
 #include "names.h"
+#include "roster.h"
 
 #include <event2/event.h>
 
@@ -80,6 +81,7 @@ static void destroy_interest(struct cw_interest *interest)
     cw_list_remove(&interest->in_queue);
     cw_list_remove(&interest->in_dirty);
     drop_buffer(interest);
+    cw_roster_destroy(interest->roster);
     cw_map_remove(&owner->groups, &interest->in_groups);
     CW_STAT(node_groups) = (int64_t)owner->groups.count;
     free(interest->key);
@@ -107,10 +109,23 @@ static void deliver(struct cw_interest *interest, struct cw_message *message)
     interest->owner->events.on_message(interest->owner->events_arg, interest->local, message);
 }
 
+static void tell_presence(struct cw_interest *interest, const struct cw_envelope *entry)
+{
+    struct cw_bytes rest = entry->message.payload;
+    struct cw_bytes uuid;
+    struct cw_bytes user;
+    while (interest->roster != NULL && cw_envelope_next_presence(&rest, &uuid, &user))
+        cw_roster_change(interest->roster, entry->is_join, uuid, user);
+}
+
 /* False: something is missing before this entry, it was not delivered. */
 static bool step(struct cw_interest *interest, struct cw_envelope *entry, bool is_live)
 {
     struct cw_gap gap;
+    if (entry->is_presence) {
+        tell_presence(interest, entry);
+        return true;
+    }
     if (!entry->message.is_logged) {
         deliver(interest, &entry->message);
         return true;
@@ -279,6 +294,8 @@ void cw_interests_on_subscribed(struct cw_interests *interests, struct cw_bytes 
     set_state(interest, CW_INTEREST_SYNCING);
     if (interest->has_position)
         want_history(interest);
+    if (interest->roster != NULL)
+        cw_roster_refresh(interest->roster);
     interests->on_progress(interests->on_progress_arg, interest);
 }
 
@@ -419,6 +436,23 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         set_timer(interests);
 }
 
+/* Presence. */
+
+void cw_interest_watch(struct cw_interest *interest)
+{
+    interest->watchers++;
+    if (interest->roster == NULL && cw_roster_create(interest, &interest->roster) != CW_OK)
+        cw_log_warn(interest_log(interest), "no memory for its roster: presence is not told");
+}
+
+void cw_interest_unwatch(struct cw_interest *interest)
+{
+    if (--interest->watchers > 0)
+        return;
+    cw_roster_destroy(interest->roster);
+    interest->roster = NULL;
+}
+
 /* Positions. */
 
 void cw_interest_learn_tip(struct cw_interest *interest, struct cw_position tip)
@@ -446,9 +480,11 @@ bool cw_interest_has_reached(const struct cw_interest *interest, struct cw_posit
 struct cw_history_limits cw_interest_limits(const struct cw_interests *interests,
                                             struct cw_bytes group)
 {
+    struct cw_history_limits limits = {
+        .size = 100, .ttl_ms = 300000, .bytes = 8 << 20, .keys_max = 100000};
     if (interests->events.history != NULL)
-        return interests->events.history(interests->events_arg, group);
-    struct cw_history_limits limits = {100, 300000, 8 << 20, 100000};
+        limits = interests->events.history(interests->events_arg, group);
+    limits.payload_max = interests->payload_max;
     return limits;
 }
 

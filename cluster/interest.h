@@ -43,11 +43,13 @@ struct cw_interest {
     struct cw_list buffer; /* struct buffered, while not LIVE */
     size_t buffered_bytes;
     uint32_t buffered_count;
-    uint32_t covered_count;  /* of them, the first: they came before the last read was sent */
-    void *local;             /* what on_message gets */
-    uint32_t refs;           /* memberships in any state */
-    uint32_t joined;         /* memberships that get messages */
-    struct cw_position last; /* only if has_position */
+    uint32_t covered_count;   /* of them, the first: they came before the last read was sent */
+    void *local;              /* what on_message gets */
+    uint32_t refs;            /* memberships in any state */
+    uint32_t joined;          /* memberships that get messages */
+    uint32_t watchers;        /* of them, those that want presence */
+    struct cw_roster *roster; /* who is in the group, while it is watched; NULL: not */
+    struct cw_position last;  /* only if has_position */
     int64_t linger_until_ms;
     uint8_t state; /* enum cw_interest_state */
     bool has_position;
@@ -61,6 +63,7 @@ struct cw_interests {
     struct event_base *base;
     struct cw_endpoint *endpoint;
     const char *prefix;
+    int64_t payload_max; /* handed along with a group's limits */
     struct cw_cluster_events events;
     void *events_arg;
     /** The interest was acked, or its position moved: memberships in `waiting` may go on. */
@@ -86,6 +89,10 @@ void cw_interest_release(struct cw_interest *interest);
 struct cw_interest *cw_interest_find(const struct cw_interests *interests, struct cw_bytes group);
 struct cw_history_limits cw_interest_limits(const struct cw_interests *interests,
                                             struct cw_bytes group);
+
+/** One more, one less of its memberships wants presence. */
+void cw_interest_watch(struct cw_interest *interest);
+void cw_interest_unwatch(struct cw_interest *interest);
 
 /**
  * A join was answered, its memberships are in `waiting`: `tip` is the group's last id. The first

@@ -15,35 +15,25 @@
 #include <stdio.h>
 #include <string.h>
 
-static void renew(struct cw_lease *lease);
-
-static void on_renewed(void *arg, int rc, bool is_alive)
+bool cw_lease_may_write(const struct cw_lease *lease)
 {
-    struct cw_lease *lease = arg;
-    if (rc != CW_OK)
-        return; /* the next one tries again */
-    if (!is_alive) {
-        cw_log_warn(cw_log_node(), "the node's lease is gone: announcing everything again");
-        lease->is_held = false;
-        renew(lease);
-        return;
-    }
-    bool has_begun = !lease->is_held;
-    lease->acked_ms = cw_clock_ms();
-    lease->is_held = true;
-    if (has_begun)
-        lease->on_begun(lease->arg);
-    else
-        lease->on_renewed(lease->arg);
+    return lease->is_held && cw_clock_ms() - lease->acked_ms < CW_LEASE_FENCE_MS;
 }
 
-static void list_node(struct cw_lease *lease)
+void cw_lease_forget(struct cw_lease *lease)
+{
+    lease->is_held = false;
+    lease->acked_ms = 0;
+}
+
+/* `ttl_ms` 0: it is dead. */
+static void list_node(struct cw_lease *lease, int ttl_ms)
 {
     char key[CW_KEY_MAX];
     char ttl[24];
     char count[24];
     (void)snprintf(key, sizeof(key), "%s:nodes", lease->prefix);
-    (void)snprintf(ttl, sizeof(ttl), "%d", CW_LEASE_TTL_MS);
+    (void)snprintf(ttl, sizeof(ttl), "%d", ttl_ms);
     (void)snprintf(count, sizeof(count), "%zu", *lease->channel_count);
     struct cw_bytes args[] = {
         cw_bytes_text("FCALL"), cw_bytes_text("cw_node_list"), cw_bytes_text("1"),
@@ -52,13 +42,34 @@ static void list_node(struct cw_lease *lease)
     (void)cw_functions_command(lease->endpoint, args, sizeof(args) / sizeof(args[0]), NULL, NULL);
 }
 
+static void on_renewed(void *arg, int rc, bool is_alive)
+{
+    struct cw_lease *lease = arg;
+    if (rc != CW_OK)
+        return; /* the next one tries again */
+    if (!is_alive) {
+        if (!lease->is_held)
+            return;
+        list_node(lease, 0); /* the renewal has just put it on the list, for another 15 s */
+        lease->on_lost(lease->arg);
+        return;
+    }
+    bool was_fenced = !cw_lease_may_write(lease);
+    lease->acked_ms = lease->sent_ms;
+    lease->is_held = true;
+    if (was_fenced && cw_lease_may_write(lease))
+        lease->on_held(lease->arg);
+}
+
 static void renew(struct cw_lease *lease)
 {
     char key[CW_KEY_MAX];
     (void)cw_key_write(key, lease->prefix, 'n', cw_bytes_text(lease->node_id));
+    list_node(lease, CW_LEASE_TTL_MS); /* before the lease: a node that dies between the two is
+                                          found by its entry */
+    lease->sent_ms = cw_clock_ms();
     (void)cw_functions_renew(lease->endpoint, key, CW_LEASE_TTL_MS, !lease->is_held, on_renewed,
                              lease);
-    list_node(lease);
 }
 
 static void set_timer(struct cw_lease *lease)

@@ -1,5 +1,9 @@
 /*
  * lease.h - this node's lease in Redis: renewed every 3 s, gone 15 s after the last time.
+ *
+ * A node id is never used again once its lease has ended: its channels may have been given away.
+ * Without an acknowledged renewal for 8 s the node is fenced: it writes nothing to the registry
+ * until one comes or it has a new id (DESIGN: fencing).
  */
 #ifndef CW_LEASE_H
 #define CW_LEASE_H
@@ -14,6 +18,7 @@
 
 #define CW_LEASE_TTL_MS   15000
 #define CW_LEASE_RENEW_MS 3000
+#define CW_LEASE_FENCE_MS 8000
 
 struct event;
 struct event_base;
@@ -24,13 +29,14 @@ struct cw_lease {
     const char *node_id;
     const size_t *channel_count; /* written beside the expiry into <prefix>:nodes */
     struct event *timer;
-    /** It begins, at the start or after it was gone: Redis lost its data, or the node was reaped.
-     * What was written before may be gone. */
-    void (*on_begun)(void *arg);
-    /** It was renewed: what Redis refused before may be tried again. */
-    void (*on_renewed)(void *arg);
+    /** The lease is gone: Redis lost its data, or the node was reaped. Take a new id, then start
+     * again. */
+    void (*on_lost)(void *arg);
+    /** A renewal was acknowledged after a time of being fenced. */
+    void (*on_held)(void *arg);
     void *arg;
-    int64_t acked_ms; /* monotonic: last acknowledged renewal; 0: none yet */
+    int64_t acked_ms; /* monotonic: when the last acknowledged renewal was sent; 0: none yet */
+    int64_t sent_ms;  /* monotonic: when the one under way was sent */
     bool is_held;     /* as far as is known */
 };
 
@@ -41,6 +47,10 @@ void cw_lease_finish(struct cw_lease *lease);
 /** The link is up: renews now and then every 3 s. */
 void cw_lease_start(struct cw_lease *lease);
 void cw_lease_stop(struct cw_lease *lease);
+/** False: fenced. */
+bool cw_lease_may_write(const struct cw_lease *lease);
+/** The id was changed: the next renewal makes a lease. */
+void cw_lease_forget(struct cw_lease *lease);
 /** Gives the lease up; `fn` comes with the answer. Errors of cw_functions_command. */
 CW_MUST_CHECK int cw_lease_release(struct cw_lease *lease, cw_done_fn fn, void *arg);
 

@@ -85,6 +85,16 @@ static void drop_if_done(struct cw_membership *membership)
     free(membership);
 }
 
+/* From JOINED: no message any more. */
+static void stop_delivery(struct cw_membership *membership)
+{
+    if (membership->state != CW_MEMBERSHIP_JOINED)
+        return;
+    membership->interest->joined--;
+    if (membership->wants_presence)
+        cw_interest_unwatch(membership->interest);
+}
+
 /* Out of every list; its interest is released. */
 static void unlink_membership(struct cw_membership *membership)
 {
@@ -92,8 +102,7 @@ static void unlink_membership(struct cw_membership *membership)
     assert(interest != NULL); /* unlinked once */
     cw_list_remove(&membership->in_channel);
     cw_list_remove(&membership->in_interest);
-    if (membership->state == CW_MEMBERSHIP_JOINED)
-        interest->joined--;
+    stop_delivery(membership);
     membership->channel = NULL;
     membership->interest = NULL;
     cw_interest_release(interest);
@@ -103,8 +112,7 @@ static void queue_leave(struct cw_memberships *memberships, struct cw_membership
 {
     struct cw_interest *interest = membership->interest;
     cw_list_remove(&membership->in_interest);
-    if (membership->state == CW_MEMBERSHIP_JOINED)
-        interest->joined--;
+    stop_delivery(membership);
     membership->state = CW_MEMBERSHIP_LEAVING;
     cw_list_push_back(&interest->leaving, &membership->in_interest);
     mark_dirty(memberships, interest);
@@ -241,9 +249,10 @@ static int send_mark(struct cw_memberships *memberships, struct cw_membership *m
 }
 
 int cw_membership_join(struct cw_memberships *memberships, struct cw_cluster_channel *channel,
-                       struct cw_bytes group, void *local, cw_joined_fn fn, void *arg)
+                       struct cw_bytes group, bool wants_presence, void *local, cw_joined_fn fn,
+                       void *arg)
 {
-    if (!cw_endpoint_is_up(memberships->registry->endpoint))
+    if (!cw_registry_may_write(memberships->registry))
         return CW_ERR_UNAVAILABLE;
     struct cw_membership *membership = calloc(1, sizeof(*membership));
     if (membership == NULL)
@@ -256,12 +265,13 @@ int cw_membership_join(struct cw_memberships *memberships, struct cw_cluster_cha
     membership->interest->local = local;
     membership->memberships = memberships;
     membership->channel = channel;
+    membership->wants_presence = wants_presence;
     membership->fn.joined = fn;
     membership->arg = arg;
     (void)snprintf(membership->uuid, sizeof(membership->uuid), "%s", channel->uuid);
     cw_list_push_back(&channel->memberships, &membership->in_channel);
     membership->state = CW_MEMBERSHIP_MARKING;
-    if (channel->state == CW_ATTACHING)
+    if (channel->state != CW_ATTACHED)
         return CW_OK; /* cw_memberships_on_attached goes on */
     rc = send_mark(memberships, membership, true, on_mark);
     if (rc != CW_OK) {
@@ -286,6 +296,8 @@ static void activate(struct cw_membership *membership)
     cw_list_remove(&membership->in_interest);
     membership->state = CW_MEMBERSHIP_JOINED;
     interest->joined++;
+    if (membership->wants_presence)
+        cw_interest_watch(interest);
     if (membership->is_repeat)
         repeat_join(membership);
     membership->fn.joined(membership->arg, CW_OK, is_logged, interest->last);
@@ -350,6 +362,7 @@ static const char *user_of(const struct cw_cluster_channel *channel)
 static bool send_joins(struct cw_memberships *memberships, struct cw_interest *interest)
 {
     struct cw_functions_member members[CW_FUNCTIONS_BATCH];
+    bool is_watched = interest->watchers > 0;
     if (cw_list_is_empty(&interest->joining))
         return false;
     struct batch *batch = create_batch(memberships, interest);
@@ -358,12 +371,15 @@ static bool send_joins(struct cw_memberships *memberships, struct cw_interest *i
     fill_batch(batch, &interest->joining);
     for (size_t i = 0; i < batch->count; i++) {
         members[i].uuid = batch->members[i]->uuid;
+        batch->members[i]->lease_number = memberships->registry->lease_number;
         members[i].user = user_of(batch->members[i]->channel);
+        members[i].generation = batch->members[i]->channel->generation;
+        is_watched |= batch->members[i]->wants_presence;
     }
     struct cw_history_limits limits =
         cw_interest_limits(memberships->interests, cw_bytes_text(interest->name));
     int rc = cw_functions_join(memberships->registry->endpoint, interest->key, &limits,
-                               memberships->registry->node_id, members, batch->count,
+                               memberships->registry->node_id, is_watched, members, batch->count,
                                on_batch_joined, batch);
     if (rc != CW_OK)
         on_batch_joined(batch, rc, (struct cw_position){0, 0});
@@ -393,6 +409,45 @@ void cw_memberships_on_attached(struct cw_cluster_channel *channel)
                  (membership->state == CW_MEMBERSHIP_JOINING && !is_queued))
             membership->is_repeat = true; /* once it is JOINED */
     }
+}
+
+/* What Redis has and this node has not, found when a channel is attached again. */
+
+static void on_repaired(void *arg, int rc)
+{
+    struct cw_memberships *memberships = arg;
+    memberships->registry->is_suspect |= rc != CW_OK;
+}
+
+static void on_mark_repaired(void *arg, int rc, bool is_owner)
+{
+    (void)is_owner;
+    on_repaired(arg, rc);
+}
+
+void cw_memberships_repair(struct cw_cluster_channel *channel, struct cw_bytes group,
+                           struct cw_bytes owner)
+{
+    struct cw_registry *registry = channel->registry;
+    const char *uuid = channel->uuid;
+    char name[CW_GROUP_NAME_MAX + 1];
+    char node[CW_NODE_ID_MAX + 1];
+    char key[CW_KEY_MAX];
+    if (!cw_group_name_is_valid(group) || owner.size > CW_NODE_ID_MAX)
+        return;
+    (void)snprintf(name, sizeof(name), "%.*s", (int)group.size, group.data);
+    (void)snprintf(node, sizeof(node), "%.*s", (int)owner.size, owner.data);
+    (void)cw_key_write(key, registry->prefix, 'g', group);
+    int rc = cw_functions_leave(registry->endpoint, key, node, &uuid, 1, on_repaired,
+                                registry->memberships);
+    if (rc == CW_OK && strcmp(node, registry->node_id) != 0)
+        rc = cw_functions_leave(registry->endpoint, key, registry->node_id, &uuid, 1, on_repaired,
+                                registry->memberships);
+    (void)cw_key_write(key, registry->prefix, 'c', cw_bytes_text(uuid));
+    if (rc == CW_OK)
+        rc = cw_functions_mark(registry->endpoint, key, registry->node_id, false, name,
+                               on_mark_repaired, registry->memberships);
+    registry->is_suspect |= rc != CW_OK;
 }
 
 /* Leaving. */
@@ -425,14 +480,19 @@ static bool send_leaves(struct cw_memberships *memberships, struct cw_interest *
     if (batch == NULL)
         return false;
     fill_batch(batch, &interest->leaving);
+    bool has_elder = false; /* written under this node's id before, and not again since */
     for (size_t i = 0; i < batch->count; i++) {
         uuids[i] = batch->members[i]->uuid;
+        has_elder |= batch->members[i]->lease_number != memberships->registry->lease_number;
         if (batch->members[i]->channel != NULL) /* else its whole hash goes */
             marked[marked_count++] = batch->members[i];
     }
-    int rc = cw_functions_leave(memberships->registry->endpoint, interest->key,
-                                memberships->registry->node_id, uuids, batch->count, on_batch_left,
-                                batch);
+    struct cw_registry *registry = memberships->registry;
+    if (has_elder && cw_functions_leave(registry->endpoint, interest->key, registry->earlier_id,
+                                        uuids, batch->count, on_repaired, memberships) != CW_OK)
+        registry->is_suspect = true;
+    int rc = cw_functions_leave(registry->endpoint, interest->key, registry->node_id, uuids,
+                                batch->count, on_batch_left, batch);
     if (rc != CW_OK) {
         on_batch_left(batch, rc);
         return false;
@@ -466,7 +526,8 @@ void cw_memberships_remove_all(struct cw_memberships *memberships,
         cw_list_remove(&membership->in_channel);
         membership->channel = NULL;
         membership->fn.left = NULL;
-        if (state != CW_MEMBERSHIP_LEAVING && !membership->is_in_redis) {
+        bool is_queued = membership->is_in_redis && cw_registry_may_write(memberships->registry);
+        if (state != CW_MEMBERSHIP_LEAVING && !is_queued) { /* without a link: the sweep finds it */
             unlink_membership(membership);
             drop_if_done(membership);
         } else if (state != CW_MEMBERSHIP_LEAVING) {
@@ -483,7 +544,7 @@ void cw_memberships_remove_all(struct cw_memberships *memberships,
 
 void cw_memberships_flush(struct cw_memberships *memberships)
 {
-    if (!cw_endpoint_is_up(memberships->registry->endpoint))
+    if (!cw_registry_may_write(memberships->registry))
         return;
     struct cw_list now; /* what can't be sent is dirty again */
     struct cw_list_node *node;

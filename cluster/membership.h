@@ -47,11 +47,13 @@ struct cw_membership {
     } fn;
     void *arg;
     struct cw_position target; /* REACHING: the tip at its join */
+    uint32_t lease_number;     /* of the id under which it was written last */
     uint32_t calls;            /* answers outstanding: it is freed after the last */
     int leave_rc;              /* LEAVING: the error among the answers so far */
     uint8_t state;             /* enum cw_membership_state */
     bool is_in_redis;          /* a join was sent: it has to be left */
     bool is_repeat;            /* written again after a loss, once it is JOINED */
+    bool wants_presence;
     char uuid[CW_UUID_TEXT_SIZE];
 };
 
@@ -72,7 +74,7 @@ struct cw_membership *cw_membership_find(const struct cw_cluster_channel *channe
 /** As cw_cluster_join, with a valid name and no membership yet. */
 CW_MUST_CHECK int cw_membership_join(struct cw_memberships *memberships,
                                      struct cw_cluster_channel *channel, struct cw_bytes group,
-                                     void *local, cw_joined_fn fn, void *arg);
+                                     bool wants_presence, void *local, cw_joined_fn fn, void *arg);
 /** As cw_cluster_leave, from JOINED. Messages end at once. */
 void cw_membership_leave(struct cw_memberships *memberships, struct cw_membership *membership,
                          cw_done_fn fn, void *arg);
@@ -82,6 +84,9 @@ void cw_memberships_remove_all(struct cw_memberships *memberships,
 
 /** The channel's hash is on its way to Redis: its memberships may follow (again). */
 void cw_memberships_on_attached(struct cw_cluster_channel *channel);
+/** Redis has the channel in `group`, this node has not: leaves it for `owner` and for this node. */
+void cw_memberships_repair(struct cw_cluster_channel *channel, struct cw_bytes group,
+                           struct cw_bytes owner);
 /** An interest was acked or moved on. */
 void cw_memberships_on_progress(struct cw_memberships *memberships, struct cw_interest *interest);
 /** The link was lost: joins under way fail, CW_ERR_TIMEOUT, or CW_ERR_UNAVAILABLE if nothing was

@@ -91,11 +91,12 @@ static int error_of(const char *text)
         int rc;
     } rows[] = {
         {"BADREQUEST", CW_ERR_INVALID},       {"NOCHANNEL", CW_ERR_NOT_FOUND},
-        {"RATELIMITED", CW_ERR_RATE_LIMITED}, {"OOM", CW_ERR_UNAVAILABLE},
-        {"LOADING", CW_ERR_UNAVAILABLE},      {"READONLY", CW_ERR_UNAVAILABLE},
-        {"MASTERDOWN", CW_ERR_UNAVAILABLE},   {"NOREPLICAS", CW_ERR_UNAVAILABLE},
-        {"MISCONF", CW_ERR_UNAVAILABLE},      {"BUSY", CW_ERR_UNAVAILABLE},
-        {"CLUSTERDOWN", CW_ERR_UNAVAILABLE},  {"TRYAGAIN", CW_ERR_UNAVAILABLE},
+        {"RATELIMITED", CW_ERR_RATE_LIMITED}, {"NOTOWNER", CW_ERR_NOT_FOUND},
+        {"OOM", CW_ERR_UNAVAILABLE},          {"LOADING", CW_ERR_UNAVAILABLE},
+        {"READONLY", CW_ERR_UNAVAILABLE},     {"MASTERDOWN", CW_ERR_UNAVAILABLE},
+        {"NOREPLICAS", CW_ERR_UNAVAILABLE},   {"MISCONF", CW_ERR_UNAVAILABLE},
+        {"BUSY", CW_ERR_UNAVAILABLE},         {"CLUSTERDOWN", CW_ERR_UNAVAILABLE},
+        {"TRYAGAIN", CW_ERR_UNAVAILABLE},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (strncmp(text, rows[i].word, strlen(rows[i].word)) == 0)
@@ -186,8 +187,8 @@ int cw_redis_link_subscribe(struct cw_redis_link *link, const char *verb, const 
     redisAsyncContext *context = link->context;
     size_t before = sdslen(context->c.obuf);
     int rc = REDIS_OK;
-    if (strcmp(verb, "SUBSCRIBE") == 0) {
-        rc = redisAsyncCommand(context, on_hiredis_message, NULL, "SUBSCRIBE %s", topic);
+    if (strcmp(verb, "SUBSCRIBE") == 0 || strcmp(verb, "UNSUBSCRIBE") == 0) {
+        rc = redisAsyncCommand(context, on_hiredis_message, NULL, "%s %s", verb, topic);
     } else {
         /* Not redisAsyncCommand: hiredis 1.2 would hand the next command's reply to a callback of
          * SSUBSCRIBE. An error reply finds no callback and ends the connection: what we want. */

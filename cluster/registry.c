@@ -3,8 +3,10 @@
  */
 #include "registry.h"
 
+#include "base/log.h"
 #include "base/stats.h"
 #include "functions.h"
+#include "lease.h"
 #include "membership.h"
 
 #include <inttypes.h>
@@ -14,34 +16,73 @@
 
 /* Channels written in one turn: an announcement of 10,000 is spread over some tens of turns. */
 #define ATTACH_SLICE (2 * CW_FUNCTIONS_BATCH)
+#define FIELDS_MAX   16
+
+static struct cw_bytes key_of_channel(const struct cw_map_node *node)
+{
+    return cw_bytes_make(CW_CONST_CONTAINER(node, struct cw_cluster_channel, in_by_uuid)->uuid,
+                         CW_UUID_TEXT_SIZE - 1);
+}
 
 void cw_registry_init(struct cw_registry *registry, struct cw_endpoint *endpoint,
-                      const char *prefix, const char *node_id,
-                      const struct cw_cluster_events *events)
+                      const struct cw_lease *lease, const char *prefix, const char *node_id,
+                      const char *earlier_id, const struct cw_cluster_events *events,
+                      void *events_arg)
 {
     memset(registry, 0, sizeof(*registry));
     registry->endpoint = endpoint;
+    registry->lease = lease;
     registry->prefix = prefix;
     registry->node_id = node_id;
+    registry->earlier_id = earlier_id;
     registry->events = *events;
+    registry->events_arg = events_arg;
+    cw_map_init(&registry->by_uuid, key_of_channel);
     cw_list_init(&registry->channels);
     cw_list_init(&registry->attaching);
     cw_list_init(&registry->detaching);
 }
 
-static void free_channel(struct cw_registry *registry, struct cw_cluster_channel *channel)
+/* Nobody points to it but answers under way; the last of them frees it. */
+static void free_if_done(struct cw_cluster_channel *channel)
+{
+    if (channel->calls == 0 && channel->registry == NULL)
+        free(channel);
+}
+
+void cw_registry_ref_channel(struct cw_cluster_channel *channel)
+{
+    channel->calls++;
+}
+
+void cw_registry_unref_channel(struct cw_cluster_channel *channel)
+{
+    channel->calls--;
+    free_if_done(channel);
+}
+
+static void release_channel(struct cw_registry *registry, struct cw_cluster_channel *channel)
 {
     cw_list_remove(&channel->in_channels);
     cw_list_remove(&channel->in_turn);
+    if (channel->state != CW_DETACHING)
+        cw_map_remove(&registry->by_uuid, &channel->in_by_uuid);
     registry->count--;
-    free(channel);
+    channel->registry = NULL;
+    free_if_done(channel);
 }
 
 void cw_registry_finish(struct cw_registry *registry)
 {
     struct cw_list_node *node;
     while ((node = cw_list_first(&registry->channels)) != NULL)
-        free_channel(registry, CW_CONTAINER(node, struct cw_cluster_channel, in_channels));
+        release_channel(registry, CW_CONTAINER(node, struct cw_cluster_channel, in_channels));
+    cw_map_finish(&registry->by_uuid);
+}
+
+bool cw_registry_may_write(const struct cw_registry *registry)
+{
+    return cw_endpoint_is_up(registry->endpoint) && cw_lease_may_write(registry->lease);
 }
 
 int cw_registry_add(struct cw_registry *registry, struct cw_cluster *cluster, const char *uuid,
@@ -55,6 +96,10 @@ int cw_registry_add(struct cw_registry *registry, struct cw_cluster *cluster, co
     channel->registry = registry;
     channel->user = user;
     cw_list_init(&channel->memberships);
+    if (cw_map_add(&registry->by_uuid, &channel->in_by_uuid) != CW_OK) {
+        free(channel);
+        return CW_ERR_NOMEM;
+    }
     cw_list_push_back(&registry->channels, &channel->in_channels);
     cw_list_push_back(&registry->attaching, &channel->in_turn);
     registry->count++;
@@ -63,17 +108,31 @@ int cw_registry_add(struct cw_registry *registry, struct cw_cluster *cluster, co
     return CW_OK;
 }
 
+struct cw_cluster_channel *cw_registry_find(const struct cw_registry *registry,
+                                            struct cw_bytes uuid)
+{
+    struct cw_map_node *node = cw_map_find(&registry->by_uuid, uuid);
+    return node == NULL ? NULL : CW_CONTAINER(node, struct cw_cluster_channel, in_by_uuid);
+}
+
 void cw_registry_remove(struct cw_registry *registry, struct cw_cluster_channel *channel)
 {
+    bool was_never_written = channel->state == CW_ATTACH_NEW;
     cw_list_remove(&channel->in_turn);
+    cw_map_remove(&registry->by_uuid, &channel->in_by_uuid);
+    cw_inbox_forget(&channel->inbox);
     channel->state = CW_DETACHING;
     channel->user = NULL;
-    if (!channel->is_written)
-        free_channel(registry, channel);
-    else
-        cw_list_push_back(&registry->detaching, &channel->in_turn);
+    if (was_never_written || !cw_registry_may_write(registry)) {
+        registry->needs_sweep |= !was_never_written;
+        release_channel(registry, channel);
+        return;
+    }
+    cw_list_push_back(&registry->detaching, &channel->in_turn);
     cw_registry_request_flush(registry);
 }
+
+/* Writing. */
 
 static void on_written(void *arg, int rc)
 {
@@ -82,78 +141,189 @@ static void on_written(void *arg, int rc)
         registry->is_suspect = true;
 }
 
-static bool send_command(struct cw_registry *registry, const struct cw_bytes *args, size_t count)
+static void send_command(struct cw_registry *registry, const struct cw_bytes *args, size_t count)
 {
-    if (cw_functions_command(registry->endpoint, args, count, on_written, registry) == CW_OK)
-        return true;
-    registry->is_suspect = true;
-    return false;
+    if (cw_functions_command(registry->endpoint, args, count, on_written, registry) != CW_OK)
+        registry->is_suspect = true;
 }
 
-/* SADD or SREM of a batch in this node's set; `key` is room for its name. How many `ret_args`. */
-static size_t write_set_command(const struct cw_registry *registry, const char *verb,
-                                struct cw_cluster_channel *const *channels, size_t count,
-                                char key[CW_KEY_MAX + 2], struct cw_bytes *ret_args)
+/* SADD or SREM of some uuids in this node's set. */
+static int send_set_command(struct cw_registry *registry, const char *verb,
+                            const char *const *uuids, size_t count, cw_done_fn fn)
 {
+    struct cw_bytes args[2 + CW_FUNCTIONS_BATCH];
+    char key[CW_KEY_MAX + 2];
     size_t length = cw_key_write(key, registry->prefix, 'n', cw_bytes_text(registry->node_id));
-    (void)snprintf(key + length, 3, ":c");
-    ret_args[0] = cw_bytes_text(verb);
-    ret_args[1] = cw_bytes_text(key);
+    (void)snprintf(key + length, sizeof(key) - length, ":c");
+    args[0] = cw_bytes_text(verb);
+    args[1] = cw_bytes_text(key);
     for (size_t i = 0; i < count; i++)
-        ret_args[2 + i] = cw_bytes_text(channels[i]->uuid);
-    return 2 + count;
+        args[2 + i] = cw_bytes_text(uuids[i]);
+    return cw_functions_command(registry->endpoint, args, 2 + count, fn, registry);
 }
 
-static bool send_hash(struct cw_registry *registry, struct cw_cluster_channel *channel)
+struct fields {
+    char created[24];
+    char expires[24];
+    struct cw_bytes list[FIELDS_MAX];
+    size_t count;
+};
+
+static void add_field(struct fields *fields, const char *name, const char *value)
+{
+    fields->list[fields->count++] = cw_bytes_text(name);
+    fields->list[fields->count++] = cw_bytes_text(value);
+}
+
+/* What the registry says of a channel, names and values in turn. */
+static void describe_channel(const struct cw_cluster_channel *channel, struct fields *fields)
 {
     static const char *const types[] = {"json", "text", "bytes"};
     struct cw_channel_info info = {0};
+    channel->registry->events.describe(channel->user, &info);
+    (void)snprintf(fields->created, sizeof(fields->created), "%" PRId64, info.created_ms);
+    (void)snprintf(fields->expires, sizeof(fields->expires), "%" PRId64, info.expires_s);
+    fields->count = 0;
+    add_field(fields, "type", types[info.type]);
+    add_field(fields, "created", fields->created);
+    add_field(fields, "expires", fields->expires);
+    add_field(fields, "address", info.address);
+    if (info.user != NULL)
+        add_field(fields, "user", info.user);
+}
+
+/* A uuid that nobody else can have: no comparison, and its memberships may follow at once. */
+static void write_new(struct cw_registry *registry, struct cw_cluster_channel *channel)
+{
     char key[CW_KEY_MAX];
-    char created[24];
-    char expires[24];
-    registry->events.describe(channel->user, &info);
+    struct fields fields;
+    struct cw_bytes args[6 + FIELDS_MAX] = {cw_bytes_text("HSET"),
+                                            cw_bytes_text(key),
+                                            cw_bytes_text("node"),
+                                            cw_bytes_text(registry->node_id),
+                                            {"gen", 3},
+                                            {"1", 1}};
+    args[1].size = cw_key_write(key, registry->prefix, 'c', cw_bytes_text(channel->uuid));
+    describe_channel(channel, &fields);
+    memcpy(args + 6, fields.list, fields.count * sizeof(args[0]));
+    send_command(registry, args, 6 + fields.count);
+    channel->generation = 1;
+    channel->state = CW_ATTACHED;
+    cw_memberships_on_attached(channel);
+}
+
+static void leave_unknown_groups(struct cw_cluster_channel *channel,
+                                 const struct cw_attached *attached)
+{
+    for (size_t i = 0; i < attached->group_count; i++) {
+        const struct cw_membership *membership = cw_membership_find(channel, attached->groups[i]);
+        if (membership != NULL && membership->state != CW_MEMBERSHIP_LEAVING)
+            continue;
+        cw_memberships_repair(channel, attached->groups[i], attached->owner);
+        CW_STAT(registry_repairs_total)++;
+    }
+}
+
+/* Its connection is to be closed: then what is left of it here is left there too. */
+static void give_up(struct cw_registry *registry, struct cw_cluster_channel *channel)
+{
+    cw_log_info(cw_log_node(), "channel=%s was taken over by another node", channel->uuid);
+    if (registry->events.on_taken != NULL)
+        registry->events.on_taken(registry->events_arg, channel->user);
+}
+
+void cw_registry_on_taken(struct cw_registry *registry, struct cw_bytes bytes)
+{
+    size_t uuid = CW_UUID_TEXT_SIZE - 1;
+    if (bytes.size < uuid + 2 || bytes.size > uuid + 21 || bytes.data[uuid] != ' ')
+        return;
+    struct cw_cluster_channel *channel =
+        cw_registry_find(registry, cw_bytes_make(bytes.data, uuid));
+    char generation[24];
+    (void)snprintf(generation, sizeof(generation), "%.*s", (int)(bytes.size - uuid - 1),
+                   bytes.data + uuid + 1);
+    if (channel != NULL && strtoull(generation, NULL, 10) > channel->generation)
+        give_up(registry, channel);
+}
+
+static void take_back(struct cw_registry *registry, struct cw_cluster_channel *channel,
+                      const struct cw_attached *attached)
+{
+    channel->generation = attached->generation;
+    channel->state = CW_ATTACHED;
+    leave_unknown_groups(channel, attached);
+    cw_memberships_on_attached(channel);
+    registry->on_attached(registry->arg, channel, !cw_bytes_is(attached->owner, registry->node_id));
+}
+
+static void queue_again(struct cw_registry *registry, struct cw_cluster_channel *channel)
+{
+    channel->wants_again = channel->is_attaching;
+    if (!channel->is_attaching && !cw_list_is_linked(&channel->in_turn))
+        cw_list_push_back(&registry->attaching, &channel->in_turn);
+    cw_registry_request_flush(registry);
+}
+
+static void on_attached(void *arg, int rc, const struct cw_attached *attached)
+{
+    struct cw_cluster_channel *channel = arg;
+    struct cw_registry *registry = channel->registry;
+    channel->is_attaching = false;
+    if (registry != NULL && channel->state == CW_ATTACH_STALE) {
+        if (rc == CW_OK && attached->generation > 0 && channel->wants_again) {
+            channel->generation = attached->generation;
+            queue_again(registry, channel);
+        } else if (rc != CW_OK)
+            registry->is_suspect = true; /* it stays STALE: announced again */
+        else if (attached->generation == 0)
+            give_up(registry, channel);
+        else
+            take_back(registry, channel, attached);
+    }
+    cw_registry_unref_channel(channel);
+}
+
+static void write_again(struct cw_registry *registry, struct cw_cluster_channel *channel)
+{
+    char key[CW_KEY_MAX];
+    struct fields fields;
     (void)cw_key_write(key, registry->prefix, 'c', cw_bytes_text(channel->uuid));
-    (void)snprintf(created, sizeof(created), "%" PRId64, info.created_ms);
-    (void)snprintf(expires, sizeof(expires), "%" PRId64, info.expires_s);
-    struct cw_bytes args[] = {
-        cw_bytes_text("HSET"),    cw_bytes_text(key),
-        cw_bytes_text("node"),    cw_bytes_text(registry->node_id),
-        cw_bytes_text("gen"),     cw_bytes_text("1"),
-        cw_bytes_text("type"),    cw_bytes_text(types[info.type]),
-        cw_bytes_text("created"), cw_bytes_text(created),
-        cw_bytes_text("expires"), cw_bytes_text(expires),
-        cw_bytes_text("address"), cw_bytes_text(info.address),
-        cw_bytes_text("user"),    cw_bytes_text(info.user),
-    };
-    size_t count = sizeof(args) / sizeof(args[0]) - (info.user == NULL ? 2 : 0);
-    return send_command(registry, args, count);
+    describe_channel(channel, &fields);
+    if (cw_functions_attach(registry->endpoint, key, registry->node_id, channel->generation,
+                            registry->earlier_id, fields.list, fields.count, on_attached,
+                            channel) == CW_OK) {
+        channel->is_attaching = true;
+        cw_registry_ref_channel(channel);
+    } else
+        registry->is_suspect = true;
 }
 
 /* One batch: the node's set first, so that the set always covers what exists. */
 static void attach_batch(struct cw_registry *registry)
 {
+    const char *uuids[CW_FUNCTIONS_BATCH];
     struct cw_cluster_channel *batch[CW_FUNCTIONS_BATCH];
-    struct cw_bytes args[2 + CW_FUNCTIONS_BATCH];
-    char key[CW_KEY_MAX + 2];
     size_t count = 0;
     struct cw_list_node *node;
     while (count < CW_FUNCTIONS_BATCH && (node = cw_list_pop_front(&registry->attaching)) != NULL)
         batch[count++] = CW_CONTAINER(node, struct cw_cluster_channel, in_turn);
     if (count == 0)
         return;
-    (void)send_command(registry, args,
-                       write_set_command(registry, "SADD", batch, count, key, args));
+    for (size_t i = 0; i < count; i++)
+        uuids[i] = batch[i]->uuid;
+    if (send_set_command(registry, "SADD", uuids, count, on_written) != CW_OK)
+        registry->is_suspect = true;
     for (size_t i = 0; i < count; i++) {
-        (void)send_hash(registry, batch[i]);
-        batch[i]->state = CW_ATTACHED;
-        batch[i]->is_written = true;
-        cw_memberships_on_attached(batch[i]);
+        if (batch[i]->state == CW_ATTACH_NEW)
+            write_new(registry, batch[i]);
+        else
+            write_again(registry, batch[i]);
     }
 }
 
 void cw_registry_flush_attach(struct cw_registry *registry)
 {
-    if (!cw_endpoint_is_up(registry->endpoint))
+    if (!cw_registry_may_write(registry))
         return; /* they stay in `attaching` */
     for (size_t done = 0; done < ATTACH_SLICE; done += CW_FUNCTIONS_BATCH)
         attach_batch(registry);
@@ -161,78 +331,134 @@ void cw_registry_flush_attach(struct cw_registry *registry)
         cw_registry_request_flush(registry);
 }
 
-struct detached {
-    struct cw_registry *registry;
-    size_t calls; /* answers outstanding */
-    int rc;       /* the error among them */
-    size_t count;
-    struct cw_cluster_channel *channels[];
+/* Channels that go together. Those that are gone in Redis leave the node's set, last; the others
+ * stay in it (or come back to it: perhaps Redis refused to put them there), and are swept. */
+struct removal;
+
+struct removed {
+    struct removal *removal;
+    bool has_failed;
+    char uuid[CW_UUID_TEXT_SIZE];
 };
 
-/* An answer to one of a batch's calls: after the last one they are gone, or to be removed again. */
-static void on_detach_answer(void *arg, int rc)
+struct removal {
+    struct cw_registry *registry;
+    size_t calls; /* answers that are still out */
+    size_t count;
+    struct removed channels[];
+};
+
+static void one_removal_less(struct cw_registry *registry)
 {
-    struct detached *detached = arg;
-    struct cw_registry *registry = detached->registry;
-    if (rc != CW_OK)
-        detached->rc = rc;
-    if (--detached->calls > 0)
+    if (--registry->removals == 0)
+        cw_registry_request_flush(registry); /* somebody may wait for it to stop */
+}
+
+static void on_forgotten(void *arg, int rc)
+{
+    struct cw_registry *registry = arg;
+    registry->needs_sweep |= rc != CW_OK;
+    one_removal_less(registry);
+}
+
+static void send_forget(struct cw_registry *registry, const char *verb, const char *const *uuids,
+                        size_t count)
+{
+    if (count == 0)
         return;
-    for (size_t i = 0; i < detached->count; i++) {
-        if (detached->rc == CW_OK)
-            free_channel(registry, detached->channels[i]);
-        else /* with the next flush */
-            cw_list_push_back(&registry->detaching, &detached->channels[i]->in_turn);
+    registry->removals++;
+    int rc = send_set_command(registry, verb, uuids, count, on_forgotten);
+    if (rc != CW_OK)
+        on_forgotten(registry, rc);
+}
+
+static void end_removal(struct removal *removal)
+{
+    struct cw_registry *registry = removal->registry;
+    const char *gone[CW_FUNCTIONS_BATCH];
+    const char *kept[CW_FUNCTIONS_BATCH];
+    size_t gone_count = 0;
+    size_t kept_count = 0;
+    for (size_t i = 0; i < removal->count; i++) {
+        if (removal->channels[i].has_failed)
+            kept[kept_count++] = removal->channels[i].uuid;
+        else
+            gone[gone_count++] = removal->channels[i].uuid;
     }
-    free(detached);
+    registry->needs_sweep |= kept_count > 0;
+    send_forget(registry, "SREM", gone, gone_count);
+    send_forget(registry, "SADD", kept, kept_count);
+    one_removal_less(registry);
+    free(removal);
 }
 
-static void note_sent(struct detached *detached, int rc)
+static void on_detached(void *arg, int rc, const struct cw_detached *detached)
 {
-    if (rc == CW_OK)
-        detached->calls++;
-    else
-        detached->rc = rc;
+    struct removed *removed = arg;
+    struct removal *removal = removed->removal;
+    (void)detached; /* its groups were left before it */
+    removed->has_failed = rc != CW_OK;
+    if (--removal->calls == 0)
+        end_removal(removal);
 }
 
-/* One batch of `channels`: hashes, then the node's set. False: no more can be sent now. */
-static bool detach_batch(struct cw_registry *registry, struct cw_list *channels)
+static void send_detaches(struct cw_registry *registry, struct removal *removal)
 {
-    struct cw_bytes args[2 + CW_FUNCTIONS_BATCH];
-    char key[CW_KEY_MAX + 2];
+    removal->calls = 1; /* not done before all are sent */
+    for (size_t i = 0; i < removal->count; i++) {
+        char key[CW_KEY_MAX];
+        struct removed *removed = &removal->channels[i];
+        (void)cw_key_write(key, registry->prefix, 'c', cw_bytes_text(removed->uuid));
+        removed->has_failed = cw_functions_detach(registry->endpoint, key, registry->node_id, 0,
+                                                  "left", on_detached, removed) != CW_OK;
+        removal->calls += !removed->has_failed;
+    }
+    if (--removal->calls == 0)
+        end_removal(removal);
+}
+
+static void detach_batch(struct cw_registry *registry)
+{
+    struct removal *removal =
+        calloc(1, sizeof(*removal) + CW_FUNCTIONS_BATCH * sizeof(removal->channels[0]));
     struct cw_list_node *node;
-    struct detached *detached =
-        calloc(1, sizeof(*detached) + CW_FUNCTIONS_BATCH * sizeof(detached->channels[0]));
-    if (detached == NULL)
-        return false;
-    detached->registry = registry;
-    detached->calls = 1; /* until all are sent */
-    while (detached->count < CW_FUNCTIONS_BATCH && (node = cw_list_pop_front(channels)) != NULL) {
+    while ((removal == NULL || removal->count < CW_FUNCTIONS_BATCH) &&
+           (node = cw_list_pop_front(&registry->detaching)) != NULL) {
         struct cw_cluster_channel *channel = CW_CONTAINER(node, struct cw_cluster_channel, in_turn);
-        (void)cw_key_write(key, registry->prefix, 'c', cw_bytes_text(channel->uuid));
-        note_sent(detached, cw_functions_detach(registry->endpoint, key, registry->node_id, 0,
-                                                on_detach_answer, detached));
-        detached->channels[detached->count++] = channel;
+        if (removal == NULL) {
+            registry->needs_sweep = true;
+        } else {
+            struct removed *removed = &removal->channels[removal->count++];
+            removed->removal = removal;
+            (void)snprintf(removed->uuid, sizeof(removed->uuid), "%s", channel->uuid);
+        }
+        release_channel(registry, channel);
     }
-    size_t count =
-        write_set_command(registry, "SREM", detached->channels, detached->count, key, args);
-    note_sent(detached,
-              cw_functions_command(registry->endpoint, args, count, on_detach_answer, detached));
-    int rc = detached->rc;
-    on_detach_answer(detached, CW_OK);
-    return rc == CW_OK;
+    if (removal == NULL)
+        return;
+    removal->registry = registry;
+    registry->removals++;
+    send_detaches(registry, removal);
 }
 
 void cw_registry_flush_detach(struct cw_registry *registry)
 {
-    struct cw_list now; /* what can't be sent is for the next flush */
-    if (!cw_endpoint_is_up(registry->endpoint))
+    struct cw_list_node *node;
+    if (cw_registry_may_write(registry)) {
+        while (!cw_list_is_empty(&registry->detaching))
+            detach_batch(registry);
         return;
-    cw_list_init(&now);
-    cw_list_move_all(&now, &registry->detaching);
-    while (!cw_list_is_empty(&now) && detach_batch(registry, &now)) {
     }
-    cw_list_move_all(&registry->detaching, &now);
+    while ((node = cw_list_first(&registry->detaching)) != NULL) {
+        registry->needs_sweep = true;
+        release_channel(registry, CW_CONTAINER(node, struct cw_cluster_channel, in_turn));
+    }
+}
+
+void cw_registry_distrust(struct cw_registry *registry)
+{
+    registry->is_suspect = true;
+    registry->needs_sweep = true;
 }
 
 void cw_registry_announce_all(struct cw_registry *registry)
@@ -242,10 +468,11 @@ void cw_registry_announce_all(struct cw_registry *registry)
          n = cw_list_next(&registry->channels, n)) {
         struct cw_cluster_channel *channel =
             CW_CONTAINER(n, struct cw_cluster_channel, in_channels);
-        if (channel->state != CW_ATTACHED)
-            continue;
-        channel->state = CW_ATTACHING;
-        cw_list_push_back(&registry->attaching, &channel->in_turn);
-        CW_STAT(registry_announcements_total)++;
+        if (channel->state == CW_ATTACHED || channel->state == CW_ATTACH_STALE) {
+            channel->state = CW_ATTACH_STALE;
+            queue_again(registry, channel);
+            CW_STAT(registry_announcements_total)++;
+        }
     }
+    cw_registry_request_flush(registry);
 }

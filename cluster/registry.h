@@ -1,11 +1,14 @@
 /*
  * registry.h - the mirror in Redis of the channels that this node holds.
  *
- *   ATTACHING --end of turn: node set, then channel hash--> ATTACHED --detach--> (gone)
- *        ^-------- announced again: the link or Redis' data was lost ---|
+ *   NEW --end of turn: node set, then channel hash--> ATTACHED --detach--> (gone)
+ *   ATTACHED --to be announced again--> STALE --cw_node_attach, same generation--> ATTACHED
+ *                                         '---- refused: another node has taken it --> given up
  *
  * Superset first (DESIGN: fencing): the node's set, then the channel's hash, then memberships;
- * removal in reverse. So a crash between two steps leaves nothing that can't be found.
+ * removal in reverse. So a crash between two steps leaves nothing that can't be found. A fenced
+ * node, or one without a link, queues nothing: what it can't write is found in the node's set later
+ * (reaper.c).
  */
 #ifndef CW_REGISTRY_H
 #define CW_REGISTRY_H
@@ -16,66 +19,102 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "endpoints.h"
+#include "inbox.h"
 #include "names.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum cw_attach_state { CW_ATTACHING, CW_ATTACHED, CW_DETACHING };
+enum cw_attach_state { CW_ATTACH_NEW, CW_ATTACH_STALE, CW_ATTACHED, CW_DETACHING };
 
 struct cw_cluster_channel {
+    struct cw_map_node in_by_uuid;   /* in cw_registry.by_uuid */
     struct cw_list_node in_channels; /* in cw_registry.channels */
     struct cw_list_node in_turn;     /* in cw_registry.attaching or .detaching */
     struct cw_cluster *cluster;
     struct cw_registry *registry;
     void *user;                 /* the caller's, for describe */
     struct cw_list memberships; /* struct cw_membership.in_channel */
-    uint8_t state;              /* enum cw_attach_state */
-    bool is_written;            /* Redis may have it: it has to be removed there */
+    struct cw_inbox inbox;
+    uint64_t generation; /* as Redis has it; 0: not written yet */
+    uint32_t calls;      /* answers under way: freed after the last */
+    uint8_t state;       /* enum cw_attach_state */
+    bool is_attaching;   /* an attach is under way: one at a time, their generations would clash */
+    bool wants_again;    /* announced again meanwhile */
+    bool is_announced;   /* its `connect` was emitted, its `disconnect` was not */
     char uuid[CW_UUID_TEXT_SIZE];
 };
 
+struct cw_lease;
 struct cw_memberships;
 
 struct cw_registry {
     struct cw_endpoint *endpoint;
+    const struct cw_lease *lease;
     struct cw_memberships *memberships; /* set by the cluster */
     void (*request_flush)(void *arg);   /* asks for the end-of-turn flush; set by the cluster */
-    void *request_flush_arg;
+    /** The channel is written again after a loss: what was sent to it meanwhile is to be read.
+     * `was_taken`: Redis had it no more, or as this node's under a former id. */
+    void (*on_attached)(void *arg, struct cw_cluster_channel *channel, bool was_taken);
+    void (*on_tick)(void *arg); /* about once a second, while the registry may be written */
+    void *arg;                  /* of the three */
     const char *prefix;
     const char *node_id;
+    const char *earlier_id; /* this node's id before the last lost lease; "": none */
+    uint32_t lease_number;  /* counts this node's ids */
     struct cw_cluster_events events;
+    void *events_arg;
+    struct cw_map by_uuid; /* those that are not DETACHING */
     struct cw_list channels;
     struct cw_list attaching; /* to be written at the end of the turn */
     struct cw_list detaching; /* to be removed at the end of the turn, after their memberships */
     size_t count;
-    bool is_suspect; /* a write failed or its outcome is unknown: announce all at the next renewal
-                        of the lease, or when the link is back */
+    size_t removals;  /* batches of channels whose end Redis has not confirmed yet */
+    bool is_suspect;  /* a write failed or its outcome is unknown: announce all again */
+    bool needs_sweep; /* a channel went that could not be removed: the node's set still has it */
 };
 
 void cw_registry_init(struct cw_registry *registry, struct cw_endpoint *endpoint,
-                      const char *prefix, const char *node_id,
-                      const struct cw_cluster_events *events);
+                      const struct cw_lease *lease, const char *prefix, const char *node_id,
+                      const char *earlier_id, const struct cw_cluster_events *events,
+                      void *events_arg);
 void cw_registry_finish(struct cw_registry *registry);
 
 CW_MUST_CHECK int cw_registry_add(struct cw_registry *registry, struct cw_cluster *cluster,
                                   const char *uuid, void *user,
                                   struct cw_cluster_channel **ret_channel);
-/** Its memberships are gone already; it is freed when Redis has said that it is gone there. */
+/** Its memberships are gone already; frees it at the end of the turn. */
 void cw_registry_remove(struct cw_registry *registry, struct cw_cluster_channel *channel);
+struct cw_cluster_channel *cw_registry_find(const struct cw_registry *registry,
+                                            struct cw_bytes uuid);
+
+/** Keeps the struct (not the registration) until an answer has come; after the last one it is
+ * freed. */
+void cw_registry_ref_channel(struct cw_cluster_channel *channel);
+void cw_registry_unref_channel(struct cw_cluster_channel *channel);
+
+/** "<uuid> <generation>" on this node's topic: another node has attached the channel. */
+void cw_registry_on_taken(struct cw_registry *registry, struct cw_bytes bytes);
+
+/** True if the registry may be written: there is a link, and the node is not fenced. */
+bool cw_registry_may_write(const struct cw_registry *registry);
 
 static inline void cw_registry_request_flush(struct cw_registry *registry)
 {
-    registry->request_flush(registry->request_flush_arg);
+    registry->request_flush(registry->arg);
 }
 
-/** End of turn, first half: writes new channels (node set, then hashes). */
+/** End of turn, first half: writes new and stale channels (node set, then hashes). */
 void cw_registry_flush_attach(struct cw_registry *registry);
 /** End of turn, second half: removes channels (hashes, then node set). */
 void cw_registry_flush_detach(struct cw_registry *registry);
 
-/** Everything is to be written again in the next turns: all channels go back to ATTACHING. */
+/** What Redis acknowledged may be gone, what was removed may be back: all is announced again and
+ * the node's set is swept, at the next tick. */
+void cw_registry_distrust(struct cw_registry *registry);
+
+/** All channels go back to STALE, to be written again in the next turns. */
 void cw_registry_announce_all(struct cw_registry *registry);
 
 #endif

@@ -36,6 +36,7 @@
 #define CW_CONFIG_FIELD_DURATION(name)        int64_t name##_ms
 #define CW_CONFIG_FIELD_SECONDS(name)         int64_t name##_s
 #define CW_CONFIG_FIELD_ENUM(name)            int64_t name
+#define CW_CONFIG_FIELD_WORDS(name)           int64_t name
 
 /* A byte for each row: its size is their number. */
 struct cw_setting_bytes {

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/stats.h"
 #include "channel/channel.h"
 #include "channel/members.h"
 #include "channel/node.h"
@@ -12,6 +13,9 @@
 #include "handlers/dispatch.h"
 #include "handlers/handlers.h"
 #include "http/health.h"
+#include "names.h"
+#include "protocol/event.h"
+#include "protocol/utf8.h"
 #include "ws/server.h"
 
 #include <event2/event.h>
@@ -45,16 +49,67 @@ struct cw_gateway {
 
 /* From the cluster. */
 
+/* Nodes check what their clients send, the functions what back ends do up to 64 KiB; but anybody
+ * who may publish in Redis can say anything. What is no payload of its type is dropped and counted.
+ */
+static bool is_payload_good(struct cw_gateway *gateway, const struct cw_message *message)
+{
+    bool is_good = true;
+    if (cw_uuid_is_valid(message->from))
+        return true;
+    if (message->type == CW_PAYLOAD_JSON)
+        is_good = cw_json_is_valid(gateway->node.parser, message->payload);
+    else if (message->type == CW_PAYLOAD_TEXT)
+        is_good = cw_utf8_is_valid(message->payload);
+    if (!is_good)
+        CW_STAT(group_bad_payloads_total)++;
+    return is_good;
+}
+
 static void on_message(void *arg, void *local, const struct cw_message *message)
 {
-    (void)arg;
-    cw_group_deliver(local, message);
+    if (is_payload_good(arg, message))
+        cw_group_deliver(local, message);
 }
 
 static void on_gap(void *arg, void *local, const struct cw_gap *gap)
 {
     (void)arg;
     cw_group_tell_gap(local, gap);
+}
+
+static void on_direct(void *arg, void *user, const struct cw_message *message)
+{
+    struct cw_channel *channel = user;
+    if (is_payload_good(arg, message))
+        cw_channel_send_new_frame(channel, cw_event_message((enum cw_kind)channel->kind, message));
+}
+
+static void on_direct_gap(void *arg, void *user, const struct cw_gap *gap)
+{
+    struct cw_channel *channel = user;
+    (void)arg;
+    CW_STAT(direct_gaps_total)++;
+    cw_channel_tell_gap(channel, cw_bytes_text(NULL), gap);
+}
+
+static void on_request(void *arg, void *user, enum cw_channel_request request, struct cw_bytes text)
+{
+    (void)arg;
+    cw_handle_request(user, request, text);
+}
+
+static void on_taken(void *arg, void *user)
+{
+    (void)arg;
+    cw_channel_close(user, 4006, "its session goes on elsewhere", -1);
+}
+
+static void on_presence(void *arg, void *local, bool is_join, struct cw_bytes channel,
+                        struct cw_bytes user)
+{
+    (void)arg;
+    cw_group_tell_presence(local, is_join, channel, user);
 }
 
 static void on_fatal(void *arg, const char *why)
@@ -84,7 +139,8 @@ static struct cw_history_limits history(void *arg, struct cw_bytes group)
 
 static struct cw_history_limits default_history(void *arg, struct cw_bytes group)
 {
-    struct cw_history_limits limits = {100, 300 * 1000, 8 << 20, 100000};
+    struct cw_history_limits limits = {
+        .size = 100, .ttl_ms = 300 * 1000, .bytes = 8 << 20, .keys_max = 100000};
     (void)arg;
     (void)group;
     return limits;
@@ -173,6 +229,7 @@ void cw_gateway_options_init(struct cw_gateway_options *options)
         .max_message = 64 << 10,
         .max_groups = 128,
         .send_queue_max = 1 << 20,
+        .events_max = 100000,
     };
 }
 
@@ -204,8 +261,15 @@ static int build_cluster(struct cw_gateway *gateway, const struct cw_gateway_opt
         .node = options->node,
         .data_dir = options->data_dir,
         .payload_max = options->payload_max,
+        .events_mask = options->events_mask,
+        .events_max = options->events_max,
         .events = {.on_message = on_message,
                    .on_gap = on_gap,
+                   .on_direct = on_direct,
+                   .on_direct_gap = on_direct_gap,
+                   .on_request = on_request,
+                   .on_taken = on_taken,
+                   .on_presence = on_presence,
                    .on_fatal = on_fatal,
                    .describe = describe,
                    .history = history},
@@ -223,7 +287,9 @@ static int build_node(struct cw_gateway *gateway, const struct cw_gateway_option
     node->run_waiting_op = cw_dispatch_waiting_op;
     node->join_opening_groups = cw_join_opening_groups;
     cw_gateway_set_limits(gateway, options);
-    node->parser = cw_command_parser_create(options->max_message);
+    /* It checks stored payloads too, whatever this node's own clients may send. */
+    size_t max = options->max_message > CW_PAYLOAD_MAX ? options->max_message : CW_PAYLOAD_MAX;
+    node->parser = cw_command_parser_create(max);
     return node->parser == NULL ? CW_ERR_NOMEM : CW_OK;
 }
 

@@ -135,6 +135,49 @@ static bool read_enum(const struct cw_setting *setting, const char *text, int64_
     return false;
 }
 
+static struct cw_bytes trim(struct cw_bytes text)
+{
+    while (text.size > 0 && text.data[0] == ' ')
+        text = cw_bytes_make(text.data + 1, text.size - 1);
+    while (text.size > 0 && text.data[text.size - 1] == ' ')
+        text.size--;
+    return text;
+}
+
+/* Words of the row separated by commas, each any number of times. */
+static bool read_words(const struct cw_setting *setting, const char *text, int64_t *ret_number)
+{
+    int64_t words = 0;
+    for (const char *at = text;; at++) {
+        struct cw_bytes word = trim(cw_bytes_make(at, strcspn(at, ",")));
+        int64_t index = 0;
+        while (enum_word(setting, index).size > 0 &&
+               !cw_bytes_equal(enum_word(setting, index), word))
+            index++;
+        if (enum_word(setting, index).size == 0)
+            return false;
+        words |= INT64_C(1) << index;
+        at += strcspn(at, ",");
+        if (*at == '\0')
+            break;
+    }
+    *ret_number = words;
+    return true;
+}
+
+static void format_words(const struct cw_setting *setting, int64_t words, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int64_t i = 0; enum_word(setting, i).size > 0 && used < size; i++) {
+        struct cw_bytes word = enum_word(setting, i);
+        if ((words >> i & 1) == 0)
+            continue;
+        used += (size_t)snprintf(text + used, size - used, "%s%.*s", used > 0 ? "," : "",
+                                 (int)word.size, word.data);
+    }
+}
+
 int cw_listen_address_parse(const char *text, struct cw_listen_address *ret_address)
 {
     struct cw_listen_address address = {0};
@@ -281,6 +324,9 @@ void cw_setting_allowed(const struct cw_setting *setting, char *text, size_t siz
     case CW_SETTING_ENUM:
         (void)snprintf(text, size, "one of %s", setting->min);
         break;
+    case CW_SETTING_WORDS:
+        (void)snprintf(text, size, "any of %s, separated by commas", setting->min);
+        break;
     default:
         (void)snprintf(text, size, "%s", texts[setting->type]);
         break;
@@ -298,6 +344,8 @@ int cw_setting_parse(const struct cw_setting *setting, const char *text, char *e
         is_good = true;
     else if (setting->type == CW_SETTING_ENUM)
         is_good = read_enum(setting, text, &value.number);
+    else if (setting->type == CW_SETTING_WORDS)
+        is_good = read_words(setting, text, &value.number);
     else if (cw_setting_is_text(setting))
         is_good = is_good_text(setting, text, why, sizeof(why));
     else
@@ -351,6 +399,10 @@ void cw_setting_format(const struct cw_setting *setting, const struct cw_setting
     if (setting->type == CW_SETTING_ENUM) {
         struct cw_bytes word = enum_word(setting, value->number);
         (void)snprintf(text, size, "%.*s", (int)word.size, word.data);
+        return;
+    }
+    if (setting->type == CW_SETTING_WORDS) {
+        format_words(setting, value->number, text, size);
         return;
     }
 

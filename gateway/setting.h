@@ -17,7 +17,7 @@
     ROW(URL_PATH, TEXT, "PATH") ROW(NODE_NAME, TEXT, "NAME") ROW(REDIS, TEXT, "URL") \
     ROW(PREFIX, TEXT, "PREFIX") ROW(FILE_NAME, TEXT, "PATH") ROW(ORIGINS, TEXT, "GLOBS") \
     ROW(INTEGER, NUMBER, "N") ROW(BYTES, NUMBER, "SIZE") ROW(DURATION, NUMBER, "TIME") \
-    ROW(SECONDS, NUMBER, "TIME") ROW(ENUM, NUMBER, "WORD")
+    ROW(SECONDS, NUMBER, "TIME") ROW(ENUM, NUMBER, "WORD") ROW(WORDS, NUMBER, "WORDS")
 /* clang-format on */
 
 enum cw_setting_type {
@@ -42,7 +42,9 @@ struct cw_setting {
 /** A value of any type; `text` is owned and NULL in numbers. */
 struct cw_setting_value {
     char *text;
-    int64_t number; /* DURATION: ms; SECONDS: s; BYTES: bytes; ENUM: index of the word */
+    /* DURATION: ms; SECONDS: s; BYTES: bytes; ENUM: index of the word; WORDS: a bit for each word,
+     * the first of the row is 1 */
+    int64_t number;
 };
 
 bool cw_setting_is_text(const struct cw_setting *setting);

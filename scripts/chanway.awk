@@ -4,12 +4,13 @@
 #             map       each line is a map, shown whole
 #             maps      each line is a map, a row of its own; columns: the fields `names`
 #             messages  each line is a list of id, type, from, payload
+#             events    each line is a list of entries of a stream
 #   json      1: as JSON; else for the eye
 #   skip      rows: elements before the first row
 #   label     maps: a file with a line for each map, which becomes its first field, called `label_name`
-#   last      messages: the last id that is known; is written to the file `last_file` at the end
+#   last      messages, events: the last id that is known; is written to the file `last_file` at the end
 #   wanted    messages: how many of the last ones are shown; 0: all
-#   open_end  messages: as they come, an object a line in place of one list
+#   open_end  messages, events: as they come, an object a line in place of one list
 #   name      begins what is said on standard error
 
 function ends_escaped(text,    i) {
@@ -29,11 +30,13 @@ function add_numbers(text) {
     }
 }
 
-# Fills item[1..count]: strings as they are between their quotes, numbers.
+# Fills item[1..count]: strings as they are between their quotes, numbers. opens[i]: a list begins with
+# the string i.
 function split_list(line,    parts, n, i, text) {
     count = 0
     n = split(line, parts, /"/)
     for (i = 1; i <= n; i++) {
+        opens[count + 1] = index(parts[i], "[")
         add_numbers(parts[i])
         if (i == n)
             break
@@ -155,19 +158,26 @@ function print_map(    i, out) {
 
 # --- messages -----------------------------------------------------------------------------------
 
-function message_json(i,    payload) {
-    if (item[i + 1] == "json")
-        payload = "\"data\":" harmless(decoded(item[i + 3])) # only white space is changed by it
-    else if (item[i + 1] == "text")
-        payload = "\"text\":" as_json(i + 3)
-    else
-        payload = "\"bytes\":\"" base64(decoded(item[i + 3])) "\""
-    return "{\"id\":" as_json(i) ",\"type\":" as_json(i + 1) ",\"from\":" as_json(i + 2) "," payload "}"
+# The field of an object for the payload that is item i.
+function payload_json(type, i) {
+    if (type == "json")
+        return "\"data\":" harmless(decoded(item[i])) # only white space is changed by it
+    if (type == "text")
+        return "\"text\":" as_json(i)
+    return "\"bytes\":\"" base64(decoded(item[i])) "\""
+}
+
+function payload_text(type, i) {
+    return type == "json" || type == "text" ? shown(i) : "base64:" base64(decoded(item[i]))
+}
+
+function message_json(i) {
+    return "{\"id\":" as_json(i) ",\"type\":" as_json(i + 1) ",\"from\":" as_json(i + 2) "," \
+        payload_json(item[i + 1], i + 3) "}"
 }
 
 function message_text(i) {
-    return item[i] "  " shown(i + 2) "  " \
-        (item[i + 1] == "bytes" ? "base64:" base64(decoded(item[i + 3])) : shown(i + 3))
+    return item[i] "  " shown(i + 2) "  " payload_text(item[i + 1], i + 3)
 }
 
 function print_message(text) {
@@ -196,6 +206,42 @@ function add_messages(    i, text) {
             kept[rows++] = text
             delete kept[rows - 1 - wanted]
         }
+    }
+}
+
+# --- events -------------------------------------------------------------------------------------
+
+# The fields of an entry are the items from `first` to `end`: names and values.
+function event_json(id, type, first, end,    i, out) {
+    out = "{\"id\":" as_json(id)
+    for (i = first; i < end; i += 2)
+        out = out "," (item[i] == "payload" ? payload_json(type, i + 1) : as_json(i) ":" as_json(i + 1))
+    return out "}"
+}
+
+# Id, event, channel; then name=value, the payload last.
+function event_text(id, type, first, end,    i, out, value, payload) {
+    for (i = first; i < end; i += 2) {
+        if (item[i] == "payload")
+            payload = "  " payload_text(type, i + 1)
+        else if (item[i] == "event" || item[i] == "channel")
+            value[item[i]] = "  " shown(i + 1)
+        else
+            out = out (out == "" ? "  " : " ") shown(i) "=" shown(i + 1)
+    }
+    return item[id] value["event"] value["channel"] out payload
+}
+
+# An entry is its id and the list of its fields: two lists begin one after the other.
+function add_events(    id, end, i, type) {
+    for (id = 1; id < count; id = end + 1) {
+        type = ""
+        for (end = id + 1; end < count && !opens[end + 1]; end++) ;
+        for (i = id + 1; i < end; i += 2)
+            if (item[i] == "type")
+                type = item[i + 1]
+        print_message(json ? event_json(id, type, id + 1, end) : event_text(id, type, id + 1, end))
+        last = item[id]
     }
 }
 
@@ -231,6 +277,8 @@ BEGIN {
         add_map(title)
     else if (mode == "messages")
         add_messages()
+    else if (mode == "events")
+        add_events()
     else
         for (i = skip + 1; i + width - 1 <= count; i += width)
             add_row(i)

@@ -2,8 +2,10 @@
 -- chanway.lua - Chanway's functions in Redis: groups, channels, nodes, and the one writer of envelopes.
 --
 -- cw_NAME is the API of back ends and administrators: it checks everything it is given. cw_node_NAME
--- is called by nodes, which have checked already. Both are described in cluster/README.md. The library
--- is this file, chanway_checks.lua and chanway_public.lua in a row.
+-- is called by nodes, which have checked names and payloads already. Both are described in
+-- cluster/README.md. The library is five files in a row: this one (groups), chanway_channels.lua
+-- (channels and nodes), chanway_checks.lua, chanway_inbox.lua (direct messages and requests) and
+-- chanway_public.lua.
 --
 -- A function has one key, an entity's base key; the entity's other keys are made of it, so all lie
 -- under one hash tag. Nothing here knows the prefix: one library serves every cluster of a Redis.
@@ -12,30 +14,89 @@
 --                       b     the Lua state that opened the epoch
 --                       z, t  bytes ever appended; z as it was before the oldest entry (a lower bound)
 --                       m     there are members: the hash stays
+--                       w     some of them asked for presence: joins and leaves are published
 --                       cfg   what a node handed along last: "<size> <ttl ms> <bytes> <keys> [<payload>]"
---   ...:m        hash   uuid -> "<node>" or "<node> <user>"
+--   ...:m        hash   uuid -> "<node>[;<generation>][ <user>]"
 --   ...:h        stream <e>-<o>: d body, s z after it; the first of an epoch has p, the id before
 --   ...:k0, :k1  hash   idempotency key -> id; the younger and the elder generation
---   <p>:{c:U}    hash   node, gen, type, created, expires, user, address, g:<group>
+--   <p>:{c:U}    hash   node ('': away, the hash ends when it can't be resumed any more), gen, type,
+--                       created, expires, user, address, g:<group>; from: chanway_channels.lua
+--                       qe, qs, qb  epoch, offset and Lua state of the last direct message
+--                       qn          bytes of the messages that are kept
+--                       qmax, qbytes, qpay  limits that a node handed along, unless the defaults
+--                       rs          number of the last request
+--                       ke          when :k0 and :k1 would have ended if it were not away
+--   ...:q        list   "<id> <body>", the first of an epoch "<id><<id before> <body>"
+--   ...:r        list   "<n> <body>": requests that no node has done yet
 --   <p>:{n:N}    hash   a node's lease;   <p>:nodes  hash id -> "<expiry ms> <channels>"
 --
 -- While the library loads, Redis hides every global but `redis`: no library function up here.
 
-local VERSION = 2 -- raised with every change: nodes load the library when it is missing or older
+local VERSION = 3 -- raised with every change: nodes load the library when it is missing or older
 
 local DEFAULTS = '100 300000 8388608 100000'
 local CFG_SHAPE = 'cfg is "<size> <ttl ms> <bytes> <keys> [<payload max>]"'
 local PAYLOAD_MAX = 65536 -- unless cfg has a fifth number
+local KEY_MAX = 200 -- bytes of a base key: the longest prefix and name and some
 local KEEP_MS = 86400000 -- how long a group without members keeps its last id after its history
 local KEY_MS = 120000 -- how long an idempotency key is remembered at least
 local TRIM_MAX = 1000 -- entries that one publish removes for the sake of bytes
 local CHUNK = 1000 -- values handed to one command: Lua's unpack can't do 8000
 local SCAN_COUNT = 16 -- of HSCAN: a batch is a few more, or the whole of a small hash
 local CURSOR_MAX, TOLD_DIGITS = 64, 8 -- bytes of a members cursor; digits by which it names a member
+local PRESENCE_MAX = 128 -- members in one presence message
+
+-- The types of bodies: 0 json, 1 text, 2 bytes are clients' payloads, the others are read by nodes.
+local PRESENCE, CLOSE, ADD, REMOVE = 3, 8, 9, 10
 
 local function bad(why)
   return redis.error_reply('BADREQUEST ' .. why)
 end
+
+-- Digits alone; unless it says how many there may be, few enough to be exact in Lua.
+local function is_count(text, max)
+  return text ~= nil and #text <= (max or 15) and string.find(text, '^%d+$') ~= nil
+end
+
+-- A type or flags: small enough to be one byte of MessagePack.
+local function is_kind(text)
+  return #text <= 2 and string.find(text, '^%d%d?$') ~= nil
+end
+
+local function now_us()
+  local now = redis.call('TIME')
+  return now[1] * 1000000 + now[2]
+end
+
+local function now_ms()
+  return math.floor(now_us() / 1000)
+end
+
+-- === Registration ===================================================================================
+
+-- Functions that write are refused when Redis is out of memory, before they begin; what frees memory
+-- or keeps a node alive is not.
+local function register(name, callback, ...)
+  redis.register_function{ function_name = name, callback = callback, flags = { ... } }
+end
+
+local KEY_SHAPES = {
+  g = '^[%w_.:-]+:{g:[%w_.:@=/-]+}$', c = '^[%w_.:-]+:{c:[%w-]+}$', n = '^[%w_.:-]+:{n:[%w_.-]+}$',
+  nodes = '^[%w_.:-]+:nodes$',
+}
+
+-- A function with one key of a kind and at least so many arguments.
+local function register_for_nodes(name, kind, least, callback, ...)
+  local shape = KEY_SHAPES[kind]
+  register(name, function(K, A)
+    if #K ~= 1 or #A < least or #K[1] > KEY_MAX or not string.find(K[1], shape) then
+      return bad(string.format('%s: one key of the kind %s, at least %d arguments', name, kind, least))
+    end
+    return callback(K, A)
+  end, ...)
+end
+
+register('cw_version', function() return VERSION end, 'no-writes')
 
 -- === Log of a group =================================================================================
 
@@ -44,8 +105,7 @@ end
 local boot
 local function boot_token()
   if not boot then
-    local now = redis.call('TIME')
-    boot = string.format('%.0f.%s', now[1] * 1000000 + now[2], string.match(tostring({}), '%x+$'))
+    boot = string.format('%.0f.%s', now_us(), string.match(tostring({}), '%x+$'))
   end
   return boot
 end
@@ -69,9 +129,9 @@ local function limits_of(text)
 end
 
 -- The fields of a group's hash in the order in which a state is read.
-local E, B, O, Z, T, M, CFG = 1, 2, 3, 4, 5, 6, 7
+local E, B, O, Z, T, M, CFG, W = 1, 2, 3, 4, 5, 6, 7, 8
 local function read_state(k)
-  return redis.call('HMGET', k, 'e', 'b', 'o', 'z', 't', 'm', 'cfg')
+  return redis.call('HMGET', k, 'e', 'b', 'o', 'z', 't', 'm', 'cfg', 'w')
 end
 
 -- The limits that hold for a call that was handed `given` (nil: none; the limits are nil if it is no
@@ -149,6 +209,11 @@ local function text_head(size)
   return HEADS[size]
 end
 
+-- What is before a body: the id, and the id before it or nil.
+local function pack_id(id, previous)
+  return text_head(#id) .. id .. (previous and text_head(#previous) .. previous or '\192')
+end
+
 -- The body of an envelope: an array of four.
 local function pack_body(kind, flags, from, payload)
   return string.char(148, kind, flags) .. text_head(#from) .. from .. text_head(#payload) .. payload
@@ -156,8 +221,6 @@ end
 
 -- Opens an epoch later than everything known; its first entry says which id was the last before.
 local function append_first(k, h, state, limits, body)
-  local now = redis.call('TIME')
-  local epoch = now[1] * 1000000 + now[2]
   local previous = state[O] and state[E] .. '-' .. state[O] or ''
   local old = tonumber(state[E]) or 0
   local tip, z = stream_tip(h)
@@ -166,13 +229,13 @@ local function append_first(k, h, state, limits, body)
   if tip_epoch > previous_epoch or (tip_epoch == previous_epoch and tip_offset > previous_offset) then
     previous = tip
   end
-  epoch = string.format('%.0f', math.max(epoch, old + 1, tip_epoch + 1))
+  local epoch = string.format('%.0f', math.max(now_us(), old + 1, tip_epoch + 1))
   z = string.format('%.0f', z + #body)
   local id = redis.call('XADD', h, 'MAXLEN', '~', limits.size_text, epoch .. '-1',
     'd', body, 's', z, 'p', previous)
   redis.call('HSET', k, 'e', epoch, 'b', boot_token(), 't', '0')
   state[E], state[B], state[O], state[Z], state[T] = epoch, boot, '1', z, '0'
-  redis.call('SPUBLISH', k, text_head(#id) .. id .. text_head(#previous) .. previous .. body)
+  redis.call('SPUBLISH', k, pack_id(id, previous) .. body)
   return id
 end
 
@@ -183,7 +246,7 @@ local function append_next(k, h, state, limits, body)
     'd', body, 's', z)
   if type(id) == 'table' then return nil end -- somebody put a later entry there
   state[O], state[Z] = offset, z
-  redis.call('SPUBLISH', k, text_head(#id) .. id .. '\192' .. body) -- no predecessor
+  redis.call('SPUBLISH', k, pack_id(id) .. body)
   return id
 end
 
@@ -283,6 +346,7 @@ end
 
 -- A: type flags from payload cfg key ('': none) -> {id, is_duplicate}
 local function node_publish(K, A)
+  if not is_kind(A[1]) or not is_kind(A[2]) then return bad('type and flags are numbers') end
   local k, key = K[1], A[6] ~= '' and A[6] or nil
   local state = read_state(k)
   local limits, new_cfg = choose_limits(state, A[5])
@@ -295,7 +359,10 @@ local function node_publish_many(K, A)
   local k = K[1]
   local state = read_state(k)
   local limits, new_cfg = choose_limits(state, A[1])
-  if not limits or #A < 5 or #A % 4 ~= 1 then return bad('cfg, then four arguments a message') end
+  if not limits or #A % 4 ~= 1 then return bad('cfg, then four arguments a message') end
+  for i = 2, #A, 4 do
+    if not is_kind(A[i]) or not is_kind(A[i + 1]) then return bad('type and flags are numbers') end
+  end
   local was_fresh, id = is_fresh(state), nil
   if new_cfg then remember_limits(k, state, new_cfg, limits) end
   for i = 2, #A, 4 do
@@ -322,6 +389,7 @@ end
 -- A: since_epoch since_offset count max_bytes -> {epoch, offset (the tip), more, id, prev, body, ...};
 -- prev is nil where the entry has none: it is not the first of its epoch.
 local function node_read(K, A)
+  if not is_count(A[3]) or not is_count(A[4]) then return bad('count and bytes are numbers') end
   local h, since = K[1] .. ':h', A[1] .. '-' .. A[2]
   local left, max_bytes = math.max(tonumber(A[3]), 1), tonumber(A[4])
   local epoch, offset = log_tip(K[1])
@@ -339,60 +407,123 @@ local function node_read(K, A)
   return out
 end
 
--- A: cfg node, then uuid user ('': none) of each -> {epoch, offset}: the last message before them
+-- Tells who asked for it which members came or went; `who`: uuid, user, ...
+local function publish_presence(k, is_join, who)
+  for first = 1, #who, 2 * PRESENCE_MAX do
+    local last = math.min(first + 2 * PRESENCE_MAX - 1, #who)
+    local payload = cmsgpack.pack(unpack(who, first, last)) -- strings in a row
+    redis.call('SPUBLISH', k, '\160\192' .. pack_body(PRESENCE, is_join and 1 or 0, '', payload))
+  end
+end
+
+-- "<uuid>" (of generation 1) or "<uuid> <generation>"
+local function split_joiner(text)
+  local space = string.find(text, ' ', 1, true)
+  if not space then return text, '1' end
+  return string.sub(text, 1, space - 1), string.sub(text, space + 1)
+end
+
+-- Is `value` of a later generation of the channel, which another node has taken?
+local function is_later(value, gen)
+  local found = string.match(value, '^[^ ;]*;(%d+)')
+  return found and tonumber(found) > tonumber(gen)
+end
+
+-- Writes A[first..last] (uuid, user, ...) as members; adds those that are new to `who` if it is there.
+-- A node that lost a channel may not know it yet: what is there is read first.
+local function write_members(m, node, A, first, last, who)
+  local uuids, gens, words, count, n = {}, {}, {}, 0, 0
+  for i = first, last, 2 do
+    count = count + 1
+    uuids[count], gens[count] = split_joiner(A[i])
+  end
+  local known = redis.call('HMGET', m, unpack(uuids))
+  for i = 1, count do
+    local user = A[first + 2 * i - 1]
+    if not known[i] or not is_later(known[i], gens[i]) then
+      local value = gens[i] == '1' and node or node .. ';' .. gens[i]
+      words[n + 1], words[n + 2] = uuids[i], user == '' and value or value .. ' ' .. user
+      n = n + 2
+    end
+    if who and not known[i] then who[#who + 1], who[#who + 2] = uuids[i], user end
+  end
+  if n > 0 then redis.call('HSET', m, unpack(words)) end
+end
+
+-- A: cfg node watch (1: they ask for presence), then "<uuid>[ <generation>]" and user ('': none) of
+-- each -> {epoch, offset}: the last message before them. A member of a later generation stays.
 local function node_join(K, A)
-  local k, node = K[1], A[2]
-  if #A < 4 or #A % 2 == 1 then return bad('cfg, node, then uuid and user of each') end
+  local k, watch = K[1], A[3]
+  if #A % 2 == 0 or A[2] == '' or (watch ~= '0' and watch ~= '1') then
+    return bad('cfg, node, watch (0 or 1), then uuid and user of each')
+  end
   local state = read_state(k)
   local limits, new_cfg = choose_limits(state, A[1])
   if not limits then return bad(CFG_SHAPE) end
-  local pairs_of, n = {}, 0
-  for i = 3, #A, 2 do
-    pairs_of[n + 1], pairs_of[n + 2] = A[i], A[i + 1] == '' and node or node .. ' ' .. A[i + 1]
-    n = n + 2
-    if n == CHUNK or i + 1 == #A then
-      redis.call('HSET', k .. ':m', unpack(pairs_of, 1, n))
-      n = 0
-    end
+  local is_watched = watch == '1' or state[W]
+  local who = is_watched and {} or nil
+  for first = 4, #A, CHUNK do
+    write_members(k .. ':m', A[2], A, first, math.min(first + CHUNK - 1, #A), who)
   end
   if new_cfg then
     remember_limits(k, state, new_cfg, limits)
     if limits.size == 0 then state[O] = false end
   end
-  if not state[M] and (state[E] or state[CFG] or new_cfg) then
+  if watch == '1' and not state[W] then redis.call('HSET', k, 'w', '1') end
+  if not state[M] and (state[E] or state[CFG] or new_cfg or is_watched) then
     redis.call('HSET', k, 'm', '1')
     redis.call('PERSIST', k)
   end
+  if who and #who > 0 then publish_presence(k, true, who) end
   if not state[O] then return { '0', 0 } end
   return { state[E], tonumber(state[O]) }
 end
 
--- A: node uuid... -> how many were this node's and are gone
-local function node_leave(K, A)
-  local k, m, node = K[1], K[1] .. ':m', A[1]
-  local prefix, removed = node .. ' ', 0
-  for first = 2, #A, CHUNK do
-    local last = math.min(first + CHUNK - 1, #A)
-    local values, mine = redis.call('HMGET', m, unpack(A, first, last)), {}
-    for i = 1, last - first + 1 do
-      local value = values[i]
-      if value and (value == node or string.sub(value, 1, #prefix) == prefix) then
-        mine[#mine + 1] = A[first + i - 1]
+-- Node and user of a member's value.
+local function split_member(value)
+  local node, user = string.match(value, '^([^ ;]+)[^ ]* ?(.*)$')
+  return node or value, user or ''
+end
+
+-- Is it a member of this node?
+local function is_of_node(value, node)
+  if value == node then return true end
+  if string.find(value, node, 1, true) ~= 1 then return false end
+  local byte = string.byte(value, #node + 1)
+  return byte == 32 or byte == 59 -- a space or a semicolon
+end
+
+-- Removes those of A[first..last] that are the node's; adds them to `who` if it is there.
+local function remove_members(m, node, A, first, last, who)
+  local values, mine, n = redis.call('HMGET', m, unpack(A, first, last)), {}, 0
+  for i = 1, last - first + 1 do
+    local value = values[i]
+    if value and is_of_node(value, node) then
+      n = n + 1
+      mine[n] = A[first + i - 1]
+      if who then
+        local _, user = split_member(value)
+        who[#who + 1], who[#who + 2] = mine[n], user
       end
     end
-    if #mine > 0 then removed = removed + redis.call('HDEL', m, unpack(mine)) end
   end
-  if redis.call('EXISTS', m) == 0 and redis.call('HDEL', k, 'm') == 1 then
+  return n > 0 and redis.call('HDEL', m, unpack(mine)) or 0
+end
+
+-- A: node uuid... -> how many were this node's and are gone
+local function node_leave(K, A)
+  local k, m, node, removed = K[1], K[1] .. ':m', A[1], 0
+  if node == '' then return bad('there is no node') end
+  local who = redis.call('HGET', k, 'w') and {}
+  for first = 2, #A, CHUNK do
+    removed = removed + remove_members(m, node, A, first, math.min(first + CHUNK - 1, #A), who)
+  end
+  if who and removed > 0 then publish_presence(k, false, who) end
+  if redis.call('EXISTS', m) == 0 and redis.call('HDEL', k, 'm', 'w') > 0 then
     local limits = limits_of(redis.call('HGET', k, 'cfg') or DEFAULTS) or limits_of(DEFAULTS)
     redis.call('PEXPIRE', k, limits.keep)
   end
   return removed
-end
-
--- "<node>" or "<node> <user>"
-local function split_member(value)
-  local node, user = string.match(value, '^(%S+) (.*)$')
-  return node or value, user or ''
 end
 
 -- One batch of HSCAN: uuid -> value, the uuids that `is_told` does not know, the next batch's cursor;
@@ -450,8 +581,9 @@ end
 --                           when the table shrinks, and none of them may be passed over
 --   <batch>:<uuid>          in a bucket of which more were told than a cursor can hold
 local function page_members(k, cursor, count, add)
+  if #cursor > CURSOR_MAX then return nil end
   local batch, mark, rest = string.match(cursor, '^(%d+)([.:-]?)([0-9a-f-]*)$')
-  if not batch or #cursor > CURSOR_MAX or (mark == '') ~= (rest == '') then return nil end
+  if not batch or (mark == '') ~= (rest == '') then return nil end
   local out, left = { '0' }, count
   repeat
     local values, uuids, following = next_batch(k .. ':m', batch, mark, rest, left)
@@ -477,98 +609,14 @@ end
 
 -- A: cursor count -> {next cursor, uuid, node, user, ...}
 local function node_members(K, A)
+  if not is_count(A[2]) then return bad('count is a number') end
   return page_members(K[1], A[1], math.max(tonumber(A[2]), 1), add_triple) or bad('no such cursor')
 end
 
--- === Channels, for nodes ============================================================================
+register_for_nodes('cw_node_publish', 'g', 6, node_publish)
+register_for_nodes('cw_node_publish_many', 'g', 5, node_publish_many)
+register_for_nodes('cw_node_read', 'g', 4, node_read, 'no-writes')
+register_for_nodes('cw_node_join', 'g', 5, node_join)
+register_for_nodes('cw_node_leave', 'g', 2, node_leave, 'allow-oom')
+register_for_nodes('cw_node_members', 'g', 2, node_members, 'no-writes')
 
-local function groups_of(c)
-  local fields, groups = redis.call('HKEYS', c), {}
-  for i = 1, #fields do
-    if string.sub(fields[i], 1, 2) == 'g:' then groups[#groups + 1] = string.sub(fields[i], 3) end
-  end
-  return groups
-end
-
--- Takes a channel, new or another node's. A: node expectgen ('': any) field value...
--- -> {gen, the node before, its groups}; {0, owner, {}} if it is not of that generation any more.
-local function node_attach(K, A)
-  local c = K[1]
-  local old = redis.call('HMGET', c, 'node', 'gen')
-  if A[2] ~= '' and old[2] ~= A[2] then return { 0, old[1] or '', {} } end
-  redis.call('HSET', c, 'node', A[1], unpack(A, 3))
-  local gen = redis.call('HINCRBY', c, 'gen', 1)
-  if not old[1] then return { gen, '', {} } end
-  redis.call('PERSIST', c)
-  redis.call('PERSIST', c .. ':q')
-  return { gen, old[1], groups_of(c) }
-end
-
--- A: node resume_s -> {owned, groups}: the groups also when another node owns the channel now.
-local function node_detach(K, A)
-  local c = K[1]
-  local groups = groups_of(c)
-  if redis.call('HGET', c, 'node') ~= A[1] then return { 0, groups } end
-  if tonumber(A[2]) > 0 then
-    redis.call('HSET', c, 'node', '')
-    redis.call('EXPIRE', c, A[2])
-    redis.call('EXPIRE', c .. ':q', A[2])
-  else
-    redis.call('DEL', c, c .. ':q')
-  end
-  return { 1, groups }
-end
-
--- What a channel is about to join, or has left. A: node add|del group... -> 1; 0: not this node's
-local function node_mark(K, A)
-  if redis.call('HGET', K[1], 'node') ~= A[1] then return 0 end
-  local words, is_add = {}, A[2] == 'add'
-  for i = 3, #A do
-    words[#words + 1] = 'g:' .. A[i]
-    if is_add then words[#words + 1] = '' end
-  end
-  if #words > 0 then redis.call(is_add and 'HSET' or 'HDEL', K[1], unpack(words)) end
-  return 1
-end
-
--- === Nodes, for nodes ===============================================================================
-
--- A: ttl_ms ['new'] -> 1; 0: the lease has ended and was not asked to begin
-local function node_renew(K, A)
-  if A[2] == 'new' then redis.call('HSETNX', K[1], 'since', redis.call('TIME')[1]) end
-  return redis.call('PEXPIRE', K[1], A[1])
-end
-
-local function now_ms()
-  local now = redis.call('TIME')
-  return now[1] * 1000 + math.floor(now[2] / 1000)
-end
-
--- A: id ttl_ms channels -> 1; A: id alone takes it off the list -> 0/1
-local function node_list(K, A)
-  if #A == 1 then return redis.call('HDEL', K[1], A[1]) end
-  redis.call('HSET', K[1], A[1], string.format('%.0f %s', now_ms() + A[2], A[3]))
-  return 1
-end
-
--- === Registration ===================================================================================
-
--- Functions that write are refused when Redis is out of memory, before they begin; what frees memory
--- or keeps a node alive is not.
-local function register(name, callback, ...)
-  redis.register_function{ function_name = name, callback = callback, flags = { ... } }
-end
-
-register('cw_version', function() return VERSION end, 'no-writes')
-
-register('cw_node_publish', node_publish)
-register('cw_node_publish_many', node_publish_many)
-register('cw_node_read', node_read, 'no-writes')
-register('cw_node_join', node_join)
-register('cw_node_leave', node_leave, 'allow-oom')
-register('cw_node_members', node_members, 'no-writes')
-register('cw_node_attach', node_attach)
-register('cw_node_detach', node_detach, 'allow-oom')
-register('cw_node_mark', node_mark, 'allow-oom')
-register('cw_node_renew', node_renew, 'allow-oom')
-register('cw_node_list', node_list, 'allow-oom')

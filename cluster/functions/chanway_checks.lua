@@ -1,11 +1,12 @@
 
 -- === Checks of what back ends send ==================================================================
--- chanway_checks.lua - the second part of the library (chanway.lua): UTF-8, JSON, names, arguments.
+-- chanway_checks.lua - the third part of the library (chanway.lua): UTF-8, JSON, names, arguments.
 
 local JSON_MAX = 65536 -- longer JSON is checked by the nodes
 local JSON_DEPTH_MAX = 64
 local COUNT_MAX, COUNT_DEFAULT = 1000, 100
 local NAME_MAX, PREFIX_MAX, IDEMPOTENCY_KEY_MAX = 128, 32, 64
+local CLOSE_REASON_MAX = 123 -- a close frame has room for 125 bytes, code included
 
 local KINDS = { json = 0, text = 1, bytes = 2 } -- and back:
 local KIND_NAMES = { [0] = 'json', [1] = 'text', [2] = 'bytes' }
@@ -137,6 +138,18 @@ end
 
 local function is_group_name(name)
   return #name <= NAME_MAX and string.find(name, '^[A-Za-z0-9_.:@=/-]+$') ~= nil
+end
+
+-- A group that a back end may put channels into and take them out of.
+local function group_fault(name)
+  if not name then return 'there is no group' end
+  if not is_group_name(name) then return 'the group is not 1 to 128 bytes of A-Z a-z 0-9 _ . : @ = / -' end
+  return string.sub(name, 1, 5) == 'user:' and 'groups that begin with user: are the nodes\' own' or nil
+end
+
+local function is_close_code(text)
+  local code = #text == 4 and is_count(text) and tonumber(text) or 0
+  return code == 1000 or (code >= 3000 and code <= 4999)
 end
 
 -- The one key of a call to a group or a channel, and the uuid; or nil and the error.

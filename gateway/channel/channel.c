@@ -7,6 +7,7 @@
 #include "base/stats.h"
 #include "channel/members.h"
 #include "channel/op.h"
+#include "channel/stream.h"
 #include "protocol/event.h"
 #include "protocol/handshake.h"
 
@@ -46,23 +47,36 @@ static int64_t choose_expires(const struct cw_limits *limits, const struct cw_ha
     return expires;
 }
 
+static void find_since(const struct cw_handshake *handshake, struct cw_opening_group *group)
+{
+    for (size_t i = 0; i < handshake->group_since_count; i++) {
+        if (!cw_bytes_equal(handshake->group_since[i].group, group->name))
+            continue;
+        group->has_since = true;
+        group->since = handshake->group_since[i].position;
+    }
+}
+
 static int copy_groups(struct cw_channel *channel, const struct cw_handshake *handshake)
 {
+    size_t count = handshake->group_count;
     size_t bytes = 0;
-    if (handshake->group_count == 0)
+    if (count == 0)
         return CW_OK;
-    for (size_t i = 0; i < handshake->group_count; i++)
+    for (size_t i = 0; i < count; i++)
         bytes += handshake->groups[i].size;
-    channel->opening_groups = malloc(handshake->group_count * sizeof(struct cw_bytes) + bytes);
+    channel->opening_groups = calloc(1, count * sizeof(struct cw_opening_group) + bytes);
     if (channel->opening_groups == NULL)
         return CW_ERR_NOMEM;
-    char *at = (char *)(channel->opening_groups + handshake->group_count);
-    for (size_t i = 0; i < handshake->group_count; i++) {
+    char *at = (char *)(channel->opening_groups + count);
+    for (size_t i = 0; i < count; i++) {
+        struct cw_opening_group *group = &channel->opening_groups[i];
         memcpy(at, handshake->groups[i].data, handshake->groups[i].size);
-        channel->opening_groups[i] = cw_bytes_make(at, handshake->groups[i].size);
-        at += handshake->groups[i].size;
+        group->name = cw_bytes_make(at, handshake->groups[i].size);
+        find_since(handshake, group);
+        at += group->name.size;
     }
-    channel->opening_count = (uint32_t)handshake->group_count;
+    channel->opening_count = (uint32_t)count;
     return CW_OK;
 }
 
@@ -124,6 +138,8 @@ int cw_channel_create(struct cw_node *node, const struct cw_handshake *handshake
         channel->expires_at_ms = channel->last_seen_ms + channel->expires_s * (int64_t)1000;
     cw_list_init(&channel->members);
     cw_list_init(&channel->ops);
+    cw_list_init(&channel->aside);
+    cw_list_init(&channel->draining);
     cw_outbox_init(&channel->outbox);
     cw_uuid_generate(channel->uuid);
 
@@ -167,6 +183,7 @@ int cw_channel_open(struct cw_channel *channel)
     int rc = cw_cluster_attach(node->cluster, channel->uuid, channel, &channel->mirror);
     if (rc < 0)
         return rc;
+    cw_stream_connect(channel);
     if (channel->kind != CW_KIND_RAW) {
         struct cw_buf *frame = welcome_frame(channel);
         if (frame == NULL)
@@ -229,6 +246,29 @@ void cw_channel_send_new_frame(struct cw_channel *channel, struct cw_buf *frame)
 {
     cw_channel_send_frame(channel, frame);
     (void)cw_buf_unref(frame);
+}
+
+void cw_channel_send_replayed_frame(struct cw_channel *channel, struct cw_buf *frame)
+{
+    if (frame == NULL || (channel->state != CW_CHANNEL_CLOSING &&
+                          cw_outbox_push(&channel->outbox, frame, UINT32_MAX) < 0))
+        cw_channel_close(channel, 1011, "out of memory", 0);
+    else if (channel->state != CW_CHANNEL_CLOSING)
+        channel->node->transport->request_flush(channel);
+    (void)cw_buf_unref(frame);
+}
+
+void cw_channel_tell_gap(struct cw_channel *channel, struct cw_bytes group,
+                         const struct cw_gap *gap)
+{
+    if (channel->kind != CW_KIND_RAW) {
+        cw_channel_send_new_frame(channel,
+                                  cw_event_gap((enum cw_kind)channel->kind, group, gap->last_lost));
+        return;
+    }
+    CW_STAT(raw_gaps_total)++;
+    if (channel->node->limits.closes_raw_on_gap)
+        cw_channel_close(channel, 1013, "messages were lost", 0);
 }
 
 static int send_payload(struct cw_channel *channel, enum cw_payload_type type,
@@ -296,6 +336,7 @@ void cw_channel_closed(struct cw_channel *channel, int code, const char *reason)
     if (channel->mirror != NULL) {
         CW_STAT(closes_total)[cw_stats_close_index(code)]++;
         cw_events_disconnect(&channel->node->events, channel, code, reason);
+        cw_stream_disconnect(channel, code, reason);
     }
     cw_log_debug(cw_channel_log(channel), "closed: %d %s", code, reason == NULL ? "" : reason);
     channel->state = CW_CHANNEL_CLOSING;

@@ -29,6 +29,13 @@
 
 struct cw_handshake;
 
+/* A group that the URL names; the name lies behind the array. */
+struct cw_opening_group {
+    struct cw_bytes name;
+    struct cw_position since;
+    bool has_since;
+};
+
 enum cw_channel_state { CW_CHANNEL_OPENING, CW_CHANNEL_OPEN, CW_CHANNEL_CLOSING };
 
 struct cw_channel {
@@ -38,17 +45,20 @@ struct cw_channel {
     void *connection;                  /* the transport's own */
     struct cw_cluster_channel *mirror; /* NULL until opened */
     struct cw_outbox outbox;
-    struct cw_list members;          /* struct cw_member.in_channel */
-    struct cw_list ops;              /* struct cw_op.in_channel, in the order they came */
-    struct cw_bytes *opening_groups; /* OPENING: names of the URL's groups; one owned block */
-    uint32_t opening_count;          /* of them */
-    uint32_t opening_left;           /* joins of them that were not answered yet */
-    int64_t created_ms;              /* wall clock */
-    int64_t expires_at_ms;           /* monotonic; 0: never */
-    int64_t last_seen_ms;            /* monotonic: last byte from the client */
-    char *address;                   /* owned: "10.0.0.7:51514" */
-    char *publish_group; /* owned; raw only: where every frame goes; NULL: to the application */
-    uint32_t index;      /* in cw_node.all */
+    struct cw_list members;  /* struct cw_member.in_channel */
+    struct cw_list draining; /* replays that wait for the client to read; channel/replay.c's */
+    struct cw_list ops;      /* struct cw_op.in_channel, in the order they came */
+    struct cw_list aside;    /* struct cw_op.in_channel: out of the order, see op.h */
+    struct cw_opening_group
+        *opening_groups;    /* OPENING: names of the URL's groups; one owned block */
+    uint32_t opening_count; /* of them */
+    uint32_t opening_left;  /* joins of them that were not answered yet */
+    int64_t created_ms;     /* wall clock */
+    int64_t expires_at_ms;  /* monotonic; 0: never */
+    int64_t last_seen_ms;   /* monotonic: last byte from the client */
+    char *address;          /* owned: "10.0.0.7:51514" */
+    char *publish_group;    /* owned; raw only: where every frame goes; NULL: to the application */
+    uint32_t index;         /* in cw_node.all */
     uint32_t op_count;
     uint32_t waiting_count; /* ops that are WAITING */
     uint32_t member_count;
@@ -82,6 +92,15 @@ void cw_channel_send_new_frame(struct cw_channel *channel, struct cw_buf *frame)
 /** The socket is gone (`code` as seen on the wire, 1006: none): leaves everything and frees the
  * channel. */
 void cw_channel_closed(struct cw_channel *channel, int code, const char *reason);
+
+/** A frame of a replay, which is paced by itself: beyond the queue's bound if need be. Consumes it.
+ */
+void cw_channel_send_replayed_frame(struct cw_channel *channel, struct cw_buf *frame);
+
+/** Messages of `group` (empty: direct ones) are lost for good; a raw channel is told as `raw-gap`
+ * says. */
+void cw_channel_tell_gap(struct cw_channel *channel, struct cw_bytes group,
+                         const struct cw_gap *gap);
 
 /** OPENING is over: what the client sent meanwhile is handled, and it is read again. */
 void cw_channel_become_open(struct cw_channel *channel);

@@ -8,6 +8,8 @@
 
 #include "base/stats.h"
 #include "channel/channel.h"
+#include "channel/op.h"
+#include "channel/replay.h"
 #include "protocol/event.h"
 
 #include <stdlib.h>
@@ -33,6 +35,7 @@ static struct cw_group *acquire_group(struct cw_node *node, struct cw_bytes name
     if (group == NULL)
         return NULL;
     group->node = node;
+    cw_list_init(&group->chasing);
     memcpy(group->name, name.data, name.size);
     if (cw_map_add(&node->groups, &group->in_groups) != CW_OK) {
         free(group);
@@ -107,6 +110,10 @@ void cw_member_destroy(struct cw_member *member)
 {
     if (member == NULL)
         return;
+    if (member->replay != NULL) { /* it would have answered */
+        cw_replay_cancel(member->replay);
+        cw_op_abandon(member->op);
+    }
     cw_member_deactivate(member);
     cw_list_remove(&member->in_channel);
     member->channel->member_count--;
@@ -139,22 +146,31 @@ void cw_group_deliver(struct cw_group *group, const struct cw_message *message)
         CW_STAT(group_deliveries_total) += count;
         (void)cw_buf_unref(frame);
     }
+    if (message->is_logged && !cw_list_is_empty(&group->chasing))
+        cw_replays_on_delivered(group, message->position);
 }
 
 void cw_group_tell_gap(struct cw_group *group, const struct cw_gap *gap)
 {
-    for (int kind = 0; kind < CW_KIND_COUNT; kind++) {
-        struct cw_buf *frame =
-            cw_event_gap((enum cw_kind)kind, cw_bytes_text(group->name), gap->last_lost);
+    for (int kind = 0; kind < CW_KIND_COUNT; kind++)
+        for (uint32_t i = 0; i < group->count[kind]; i++)
+            cw_channel_tell_gap(group->members[kind][i]->channel, cw_bytes_text(group->name), gap);
+}
+
+void cw_group_tell_presence(struct cw_group *group, bool is_join, struct cw_bytes channel,
+                            struct cw_bytes user)
+{
+    for (int kind = CW_KIND_RAW + 1; kind < CW_KIND_COUNT; kind++) {
+        struct cw_buf *frame = NULL;
         for (uint32_t i = 0; i < group->count[kind]; i++) {
-            struct cw_channel *channel = group->members[kind][i]->channel;
-            if (kind != CW_KIND_RAW) {
-                cw_channel_send_frame(channel, frame);
+            const struct cw_member *member = group->members[kind][i];
+            if (!member->wants_presence || cw_bytes_is(channel, member->channel->uuid))
                 continue;
-            }
-            CW_STAT(raw_gaps_total)++;
-            if (group->node->limits.closes_raw_on_gap)
-                cw_channel_close(channel, 1013, "messages were lost", 0);
+            if (frame == NULL)
+                frame = cw_event_presence((enum cw_kind)kind, is_join, cw_bytes_text(group->name),
+                                          channel, user);
+            cw_channel_send_frame(member->channel, frame);
+            CW_STAT(presence_events_total)++;
         }
         (void)cw_buf_unref(frame);
     }

@@ -21,6 +21,7 @@
 struct cw_channel;
 struct cw_group;
 struct cw_op;
+struct cw_replay;
 
 enum cw_member_state { CW_MEMBER_JOINING, CW_MEMBER_JOINED, CW_MEMBER_LEAVING };
 
@@ -29,10 +30,13 @@ struct cw_member {
     struct cw_list_node in_channel; /* in cw_channel.members */
     struct cw_channel *channel;
     struct cw_group *group;
-    uint32_t index;   /* in the group's array of its kind, while JOINED */
-    struct cw_op *op; /* JOINING, LEAVING: who asked; NULL: the URL's groups */
-    uint8_t state;    /* enum cw_member_state */
+    uint32_t index;           /* in the group's array of its kind, while JOINED */
+    struct cw_op *op;         /* JOINING, LEAVING: who asked; NULL: the URL's groups */
+    struct cw_replay *replay; /* JOINING, with what it missed being read; NULL: none */
+    struct cw_position since; /* JOINED: all after it was sent on this connection */
+    uint8_t state;            /* enum cw_member_state */
     bool wants_presence;
+    bool has_since; /* JOINING: `since` is where the client was */
 };
 
 struct cw_group {
@@ -41,7 +45,8 @@ struct cw_group {
     struct cw_member **members[CW_KIND_COUNT]; /* JOINED ones */
     uint32_t count[CW_KIND_COUNT];
     uint32_t capacity[CW_KIND_COUNT];
-    uint32_t refs; /* members in any state */
+    uint32_t refs;          /* members in any state */
+    struct cw_list chasing; /* replays ahead of the live messages; channel/replay.c's */
     char name[];
 };
 
@@ -62,5 +67,8 @@ void cw_group_deliver(struct cw_group *group, const struct cw_message *message);
 /** Tells every joined member of a gap (raw: counted, or closed with 1013 where the setting says
  * so). */
 void cw_group_tell_gap(struct cw_group *group, const struct cw_gap *gap);
+/** Tells the members who asked that `channel` joined or left; not `channel` itself. */
+void cw_group_tell_presence(struct cw_group *group, bool is_join, struct cw_bytes channel,
+                            struct cw_bytes user);
 
 #endif

@@ -27,6 +27,7 @@ void cw_node_init(struct cw_node *node)
     cw_map_init(&node->groups, key_of_group);
     cw_list_init(&node->dirty);
     cw_list_init(&node->deadlines);
+    cw_list_init(&node->replays);
 }
 
 void cw_node_finish(struct cw_node *node)

@@ -56,8 +56,10 @@ struct cw_node {
     struct cw_map channels;  /* by uuid */
     struct cw_channel **all; /* the same, as an array for slices; order is of no meaning */
     size_t count, capacity;
-    struct cw_map groups; /* struct cw_group by name */
-    struct cw_list dirty; /* channels with frames to write, struct cw_channel.dirty */
+    struct cw_map groups;     /* struct cw_group by name */
+    struct cw_list dirty;     /* channels with frames to write, struct cw_channel.dirty */
+    struct cw_list replays;   /* those that wait to read; channel/replay.c's */
+    uint32_t replays_reading; /* pages under way */
     struct cw_list
         deadlines; /* ops waiting for an answer, oldest first, struct cw_op.in_deadlines */
     struct cw_events events; /* the application's handlers */

@@ -56,6 +56,8 @@ struct cw_op *cw_op_create(struct cw_channel *channel, const struct cw_command *
     op->state = CW_OP_RUNNING;
     op->has_caller = true;
     op->deadline_ms = cw_clock_ms() + channel->node->limits.op_timeout_ms;
+    op->has_since = command->has_since;
+    op->since = command->since;
     if (command->group.size > 0)
         memcpy(op->group, command->group.data, command->group.size);
     cw_list_push_back(&channel->node->deadlines, &op->in_deadlines);
@@ -123,18 +125,69 @@ static void settle(struct cw_op *op, struct cw_buf *reply)
     cw_list_remove(&op->in_deadlines);
 }
 
-bool cw_op_finish_frame(struct cw_op *op, struct cw_buf *frame)
+static void give_answer(struct cw_op *op, struct cw_buf *frame)
 {
     struct cw_channel *channel = op->channel;
+    settle(op, frame);
+    if (!op->is_aside) {
+        send_answers(channel);
+        return;
+    }
+    cw_list_remove(&op->in_channel);
+    channel->op_count--;
+    op->channel = NULL;
+    op->reply = NULL;
+    cw_channel_send_new_frame(channel, frame);
+    free_if_done(op);
+    update_pause(channel);
+}
+
+bool cw_op_finish_frame(struct cw_op *op, struct cw_buf *frame)
+{
     op->has_caller = false;
-    if (channel == NULL || op->state == CW_OP_DONE) {
+    if (op->channel == NULL || op->state == CW_OP_DONE) {
         (void)cw_buf_unref(frame);
         free_if_done(op);
         return false;
     }
-    settle(op, frame);
-    send_answers(channel);
+    give_answer(op, frame);
     return true;
+}
+
+static void step_aside(struct cw_op *op)
+{
+    op->is_aside = true;
+    cw_list_remove(&op->in_deadlines);
+    cw_list_remove(&op->in_channel);
+    cw_list_push_back(&op->channel->aside, &op->in_channel);
+}
+
+void cw_op_step_aside(struct cw_op *op)
+{
+    struct cw_channel *channel = op->channel;
+    step_aside(op);
+    struct cw_list_node *node = cw_list_first(&channel->ops);
+    while (node != NULL) { /* what follows in its group */
+        struct cw_op *later = CW_CONTAINER(node, struct cw_op, in_channel);
+        node = cw_list_next(&channel->ops, node);
+        if (later->state == CW_OP_WAITING && strcmp(later->group, op->group) == 0)
+            step_aside(later);
+    }
+    send_answers(channel);
+}
+
+void cw_op_abandon(struct cw_op *op)
+{
+    if (op == NULL)
+        return;
+    op->channel = NULL;
+    op->has_caller = false;
+    free_if_done(op);
+}
+
+bool cw_op_is_over(const struct cw_op *op)
+{
+    return op->channel == NULL || op->state == CW_OP_DONE;
 }
 
 bool cw_op_finish_ok(struct cw_op *op, const struct cw_event_ok *ok)
@@ -192,6 +245,16 @@ void cw_op_answer_error(struct cw_channel *channel, const struct cw_command_id *
 
 /* Waiting behind a join or leave. */
 
+static bool has_waiting(const struct cw_list *list, struct cw_bytes group)
+{
+    for (struct cw_list_node *n = cw_list_first(list); n != NULL; n = cw_list_next(list, n)) {
+        const struct cw_op *op = CW_CONTAINER(n, struct cw_op, in_channel);
+        if (op->state == CW_OP_WAITING && cw_bytes_is(group, op->group))
+            return true;
+    }
+    return false;
+}
+
 bool cw_op_has_to_wait(const struct cw_channel *channel, struct cw_bytes group)
 {
     if (channel->state == CW_CHANNEL_OPENING)
@@ -201,15 +264,8 @@ bool cw_op_has_to_wait(const struct cw_channel *channel, struct cw_bytes group)
     const struct cw_member *member = cw_member_find(channel, group);
     if (member != NULL && member->state != CW_MEMBER_JOINED)
         return true;
-    if (channel->waiting_count == 0)
-        return false;
-    for (struct cw_list_node *n = cw_list_first(&channel->ops); n != NULL;
-         n = cw_list_next(&channel->ops, n)) {
-        const struct cw_op *op = CW_CONTAINER(n, struct cw_op, in_channel);
-        if (op->state == CW_OP_WAITING && cw_bytes_is(group, op->group))
-            return true;
-    }
-    return false;
+    return channel->waiting_count > 0 &&
+           (has_waiting(&channel->ops, group) || has_waiting(&channel->aside, group));
 }
 
 int cw_op_wait(struct cw_op *op, bool is_binary, struct cw_bytes frame)
@@ -221,15 +277,17 @@ int cw_op_wait(struct cw_op *op, bool is_binary, struct cw_bytes frame)
     op->state = CW_OP_WAITING;
     op->has_caller = false;
     op->channel->waiting_count++;
+    const struct cw_member *member = cw_member_find(op->channel, cw_bytes_text(op->group));
+    if (member != NULL && member->replay != NULL)
+        step_aside(op);
     return CW_OK;
 }
 
 /* The first WAITING op whose group has no join or leave under way; those of one group stay in
  * order. */
-static struct cw_op *find_runnable(struct cw_channel *channel)
+static struct cw_op *find_runnable(const struct cw_channel *channel, const struct cw_list *list)
 {
-    for (struct cw_list_node *n = cw_list_first(&channel->ops); n != NULL;
-         n = cw_list_next(&channel->ops, n)) {
+    for (struct cw_list_node *n = cw_list_first(list); n != NULL; n = cw_list_next(list, n)) {
         struct cw_op *op = CW_CONTAINER(n, struct cw_op, in_channel);
         if (op->state != CW_OP_WAITING)
             continue;
@@ -240,29 +298,48 @@ static struct cw_op *find_runnable(struct cw_channel *channel)
     return NULL;
 }
 
+static void run_waiting_op(struct cw_op *op)
+{
+    struct cw_node *node = op->channel->node;
+    op->channel->waiting_count--;
+    op->state = CW_OP_RUNNING;
+    op->has_caller = true;
+    if (op->is_aside) { /* its time begins now */
+        op->deadline_ms = cw_clock_ms() + node->limits.op_timeout_ms;
+        cw_list_push_back(&node->deadlines, &op->in_deadlines);
+    }
+    node->run_waiting_op(op);
+}
+
 void cw_op_run_waiting(struct cw_channel *channel)
 {
-    struct cw_op *op;
-    while (channel->waiting_count > 0 && channel->state == CW_CHANNEL_OPEN &&
-           (op = find_runnable(channel)) != NULL) {
-        channel->waiting_count--;
-        op->state = CW_OP_RUNNING;
-        op->has_caller = true;
-        channel->node->run_waiting_op(op);
+    while (channel->waiting_count > 0 && channel->state == CW_CHANNEL_OPEN) {
+        struct cw_op *op = find_runnable(channel, &channel->aside);
+        if (op == NULL)
+            op = find_runnable(channel, &channel->ops);
+        if (op == NULL)
+            return;
+        run_waiting_op(op);
     }
 }
 
 /* Ends. */
 
-void cw_op_forget_channel(struct cw_channel *channel)
+static void forget(struct cw_list *list)
 {
     struct cw_list_node *node;
-    while ((node = cw_list_pop_front(&channel->ops)) != NULL) {
+    while ((node = cw_list_pop_front(list)) != NULL) {
         struct cw_op *op = CW_CONTAINER(node, struct cw_op, in_channel);
         op->channel = NULL;
         cw_list_remove(&op->in_deadlines);
         free_if_done(op);
     }
+}
+
+void cw_op_forget_channel(struct cw_channel *channel)
+{
+    forget(&channel->ops);
+    forget(&channel->aside);
     channel->op_count = 0;
     channel->waiting_count = 0;
 }
@@ -279,7 +356,6 @@ void cw_op_expire(struct cw_node *node)
         bool was_handed_over = op->state == CW_OP_RUNNING;
         struct cw_event_error error = {
             .error = was_handed_over ? CW_ERR_TIMEOUT : CW_ERR_UNAVAILABLE, .retry_ms = -1};
-        settle(op, error_frame(channel, &op->id, &error));
-        send_answers(channel);
+        give_answer(op, error_frame(channel, &op->id, &error));
     }
 }

@@ -32,8 +32,11 @@ struct cw_op {
     void *answer_arg;
     struct cw_buf *frame; /* WAITING: the client's frame, to be parsed again */
     int64_t deadline_ms;
-    uint8_t state;                     /* enum cw_op_state */
+    struct cw_position since; /* join: of the command, if has_since */
+    uint8_t state;            /* enum cw_op_state */
+    bool has_since;
     bool is_binary;                    /* of `frame` */
+    bool is_aside;                     /* out of the order, answered when it is done */
     bool has_caller;                   /* somebody will call finish: it may not be freed before */
     char group[CW_GROUP_NAME_MAX + 1]; /* of the command; "": none */
     struct cw_command_id id;
@@ -66,6 +69,14 @@ bool cw_op_finish_frame(struct cw_op *op, struct cw_buf *frame);
 bool cw_op_finish_in_turn(struct cw_op *op, cw_op_answer_fn answer, void *arg);
 /** finish_ok or finish_error by `rc`, with nothing else to say. */
 bool cw_op_finish(struct cw_op *op, int rc);
+
+/** Its answer may take long (a replay that the client paces): it keeps nobody waiting and has no
+ * deadline. */
+void cw_op_step_aside(struct cw_op *op);
+/** It is not answered any more, its channel goes. NULL is fine. */
+void cw_op_abandon(struct cw_op *op);
+/** True if its deadline or its channel's end came first. */
+bool cw_op_is_over(const struct cw_op *op);
 
 /** An answer known at once, without an op: in order behind those that are not answered yet. */
 void cw_op_answer(struct cw_channel *channel, struct cw_buf *frame);

@@ -7,6 +7,7 @@
 #include "base/stats.h"
 #include "channel/channel.h"
 #include "channel/op.h"
+#include "channel/stream.h"
 #include "handlers/handlers.h"
 #include "protocol/command.h"
 #include "protocol/event.h"
@@ -19,6 +20,7 @@ static const handler_fn handlers[CW_OP_COUNT] = {
     [CW_OP_JOIN] = cw_handle_join,       [CW_OP_LEAVE] = cw_handle_leave,
     [CW_OP_PUBLISH] = cw_handle_publish, [CW_OP_MEMBERS] = cw_handle_members,
     [CW_OP_MESSAGE] = cw_handle_message, [CW_OP_PING] = cw_handle_ping,
+    [CW_OP_SEND] = cw_handle_send,       [CW_OP_ACK] = cw_handle_ack,
 };
 
 static void refuse(struct cw_channel *channel, const struct cw_command_id *id, int rc,
@@ -33,6 +35,7 @@ static void refuse_frame(struct cw_channel *channel, const struct cw_command_err
 {
     refuse(channel, &error->id, error->error, error->message);
     cw_events_error(&channel->node->events, channel, error->error, error->message);
+    cw_stream_error(channel, error->error, error->message);
 }
 
 /* What an enveloped client says, or the same for a raw client's frame. CW_OK or a CW_ERR_* told by

@@ -21,6 +21,16 @@ void cw_handle_message(struct cw_channel *channel, const struct cw_command *comm
                        struct cw_op *op);
 void cw_handle_ping(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op);
 
+void cw_handle_send(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op);
+void cw_handle_ack(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op);
+
+/** A request to this channel; answered by cw_cluster_request_done. `text` as in on_request of
+ * cluster.h. */
+void cw_handle_request(struct cw_channel *channel, enum cw_channel_request request,
+                       struct cw_bytes text);
+void cw_join_as_asked(struct cw_channel *channel, struct cw_bytes group);
+void cw_leave_as_asked(struct cw_channel *channel, struct cw_bytes group);
+
 /** struct cw_node.join_opening_groups: joins what the URL named, then opens the channel. */
 void cw_join_opening_groups(struct cw_channel *channel);
 

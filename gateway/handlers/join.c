@@ -2,6 +2,8 @@
  * join.c - op `join`, and the groups that a URL names.
  */
 #include "channel/members.h"
+#include "channel/replay.h"
+#include "channel/stream.h"
 #include "handlers/handlers.h"
 #include "names.h"
 
@@ -17,17 +19,28 @@ static int check_join(const struct cw_channel *channel, struct cw_bytes group)
     return CW_OK;
 }
 
-static int start_join(struct cw_channel *channel, struct cw_bytes group, struct cw_op *op,
+struct wish {
+    struct cw_bytes group;
+    bool wants_presence;
+    bool has_since;
+    struct cw_position since;
+};
+
+static int start_join(struct cw_channel *channel, const struct wish *wish, struct cw_op *op,
                       cw_joined_fn fn)
 {
     struct cw_member *member = NULL;
-    int rc = check_join(channel, group);
+    int rc = check_join(channel, wish->group);
     if (rc == CW_OK)
-        rc = cw_member_create(channel, group, &member);
+        rc = cw_member_create(channel, wish->group, &member);
     if (rc != CW_OK)
         return rc;
     member->op = op;
-    rc = cw_cluster_join(channel->mirror, group, member->group, fn, member);
+    member->wants_presence = wish->wants_presence;
+    member->has_since = wish->has_since;
+    member->since = wish->since;
+    rc = cw_cluster_join(channel->mirror, wish->group, wish->wants_presence, member->group, fn,
+                         member);
     if (rc != CW_OK) {
         cw_member_destroy(member);
         /* the last leave of this group is still on its way to Redis */
@@ -47,12 +60,50 @@ static void undo(struct cw_member *member)
 static int begin(void *arg, struct cw_event_ok *ret_ok)
 {
     struct cw_member *member = arg;
-    int rc = cw_cluster_position(member->channel->mirror, cw_bytes_text(member->group->name),
-                                 &ret_ok->has_position, &ret_ok->position);
+    struct cw_bytes group = cw_bytes_text(member->group->name);
+    int rc = cw_cluster_position(member->channel->mirror, group, &ret_ok->has_position,
+                                 &ret_ok->position);
     if (rc == CW_OK)
         rc = cw_member_activate(member);
-    if (rc != CW_OK)
+    if (rc != CW_OK) {
         undo(member);
+        return rc;
+    }
+    if (!member->has_since)
+        member->since = ret_ok->position;
+    cw_stream_join(member->channel, group);
+    return CW_OK;
+}
+
+/* What it missed was sent: its ok, then what is new. */
+static void on_replayed(void *arg, int rc, bool has_gap)
+{
+    struct cw_member *member = arg;
+    struct cw_channel *channel = member->channel;
+    struct cw_op *op = member->op;
+    struct cw_event_ok ok = {.has_recovered = true, .is_recovered = !has_gap};
+    member->op = NULL;
+    if (rc == CW_OK)
+        rc = begin(member, &ok);
+    else
+        undo(member);
+    if (rc == CW_OK)
+        (void)cw_op_finish_ok(op, &ok);
+    else
+        (void)cw_op_finish(op, rc);
+    cw_op_run_waiting(channel);
+}
+
+/* CW_OK: on_replayed answers; the op waits for the client to read, and nobody waits for the op. */
+static int replay(struct cw_member *member, struct cw_op *op)
+{
+    if (cw_op_is_over(op))
+        return CW_ERR_TIMEOUT;
+    cw_op_step_aside(op);
+    member->op = op;
+    int rc = cw_replay_start(member, member->since, on_replayed, member);
+    if (rc != CW_OK)
+        member->op = NULL;
     return rc;
 }
 
@@ -61,41 +112,55 @@ static void on_joined(void *arg, int rc, bool is_logged, struct cw_position posi
     struct cw_member *member = arg;
     struct cw_channel *channel = member->channel;
     struct cw_op *op = member->op;
-    (void)is_logged;
     (void)position; /* it may be a later one by the time of the ok */
     member->op = NULL;
     if (rc != CW_OK) {
         cw_member_destroy(member);
         (void)cw_op_finish(op, rc);
+    } else if (member->has_since && is_logged) {
+        rc = replay(member, op);
+        if (rc != CW_OK) {
+            undo(member);
+            (void)cw_op_finish(op, rc);
+        }
     } else if (!cw_op_finish_in_turn(op, begin, member)) {
         undo(member);
     }
     cw_op_run_waiting(channel);
 }
 
-/* In the group already: the answer is how far it has come, by the time it is sent. */
+/* In the group already: the answer is how far it has come, by the time it is sent. What came before
+ * its own join was never sent here, and is not sent late. */
 static int tell_position(void *arg, struct cw_event_ok *ret_ok)
 {
     const struct cw_op *op = arg;
-    int rc = cw_cluster_position(op->channel->mirror, cw_bytes_text(op->group),
-                                 &ret_ok->has_position, &ret_ok->position);
-    return rc == CW_ERR_NOT_FOUND ? CW_OK : rc; /* left since */
+    struct cw_bytes group = cw_bytes_text(op->group);
+    const struct cw_member *member = cw_member_find(op->channel, group);
+    int rc =
+        cw_cluster_position(op->channel->mirror, group, &ret_ok->has_position, &ret_ok->position);
+    if (rc != CW_OK || member == NULL)
+        return rc == CW_ERR_NOT_FOUND ? CW_OK : rc; /* left since */
+    if (op->has_since && ret_ok->has_position) {
+        struct cw_gap gap = {.last_lost = member->since};
+        ret_ok->has_recovered = true;
+        ret_ok->is_recovered = cw_position_compare(op->since, member->since) >= 0;
+        if (!ret_ok->is_recovered)
+            cw_channel_tell_gap(op->channel, group, &gap);
+    }
+    return CW_OK;
 }
 
 void cw_handle_join(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op)
 {
-    if (command->has_since) {
-        struct cw_event_error error = {.error = CW_ERR_UNSUPPORTED,
-                                       .message = "this node does not offer `since`",
-                                       .retry_ms = -1};
-        (void)cw_op_finish_error(op, &error);
-        return;
-    }
+    const struct wish wish = {.group = command->group,
+                              .wants_presence = command->wants_presence,
+                              .has_since = command->has_since,
+                              .since = command->since};
     if (cw_member_find(channel, command->group) != NULL) {
         (void)cw_op_finish_in_turn(op, tell_position, op);
         return;
     }
-    int rc = start_join(channel, command->group, op, on_joined);
+    int rc = start_join(channel, &wish, op, on_joined);
     if (rc != CW_OK)
         (void)cw_op_finish(op, rc);
 }
@@ -120,33 +185,100 @@ static void one_opening_group_less(struct cw_channel *channel)
         cw_channel_become_open(channel);
 }
 
+/* It is in: `joined`, then what is new. */
+static void begin_opening(struct cw_member *member, int rc)
+{
+    struct cw_channel *channel = member->channel;
+    struct cw_bytes group = cw_bytes_text(member->group->name);
+    struct cw_event_ok at = {0};
+    if (rc == CW_OK) {
+        rc = begin(member, &at);
+        if (rc == CW_OK)
+            cw_channel_send_new_frame(channel,
+                                      cw_event_joined((enum cw_kind)channel->kind, true, group,
+                                                      at.has_position, at.position));
+    } else {
+        undo(member);
+    }
+    one_opening_group_less(channel);
+}
+
+static void on_opening_replayed(void *arg, int rc, bool has_gap)
+{
+    struct cw_member *member = arg;
+    (void)has_gap; /* it was told */
+    if (rc != CW_OK)
+        opening_group_failed(member->channel, cw_bytes_text(member->group->name), rc);
+    begin_opening(member, rc);
+}
+
 static void on_opening_joined(void *arg, int rc, bool is_logged, struct cw_position position)
 {
     struct cw_member *member = arg;
     struct cw_channel *channel = member->channel;
-    struct cw_bytes group = cw_bytes_text(member->group->name);
-    if (rc == CW_OK)
-        rc = cw_member_activate(member);
-    if (rc == CW_OK) {
-        cw_channel_send_new_frame(channel, cw_event_joined((enum cw_kind)channel->kind, true, group,
-                                                           is_logged, position));
-    } else {
+    (void)position;
+    if (rc != CW_OK) {
         if (rc != CW_ERR_CANCELLED)
-            opening_group_failed(channel, group, rc);
+            opening_group_failed(channel, cw_bytes_text(member->group->name), rc);
         cw_member_destroy(member);
+        one_opening_group_less(channel);
+        return;
     }
-    one_opening_group_less(channel);
+    if (member->has_since && is_logged)
+        rc = cw_replay_start(member, member->since, on_opening_replayed, member);
+    if (rc != CW_OK)
+        on_opening_replayed(member, rc, false);
+    else if (!member->has_since || !is_logged)
+        begin_opening(member, CW_OK);
 }
 
 void cw_join_opening_groups(struct cw_channel *channel)
 {
     channel->opening_left = channel->opening_count + 1; /* + 1: not done before all are begun */
     for (uint32_t i = 0; i < channel->opening_count; i++) {
-        int rc = start_join(channel, channel->opening_groups[i], NULL, on_opening_joined);
+        const struct cw_opening_group *group = &channel->opening_groups[i];
+        const struct wish wish = {
+            .group = group->name, .has_since = group->has_since, .since = group->since};
+        int rc = start_join(channel, &wish, NULL, on_opening_joined);
         if (rc == CW_OK)
             continue;
-        opening_group_failed(channel, channel->opening_groups[i], rc);
+        opening_group_failed(channel, group->name, rc);
         channel->opening_left--;
     }
     one_opening_group_less(channel);
+}
+
+/* A back end's wish. */
+
+static void on_asked_joined(void *arg, int rc, bool is_logged, struct cw_position position)
+{
+    struct cw_member *member = arg;
+    struct cw_channel *channel = member->channel;
+    if (rc == CW_OK)
+        rc = cw_member_activate(member);
+    struct cw_bytes group = cw_bytes_text(member->group->name);
+    if (rc == CW_OK) {
+        cw_stream_join(channel, group);
+        cw_channel_send_new_frame(channel, cw_event_joined((enum cw_kind)channel->kind, true, group,
+                                                           is_logged, position));
+    } else {
+        cw_member_destroy(member);
+    }
+    if (rc == CW_ERR_CANCELLED)
+        return; /* the channel goes, and its inbox with it */
+    cw_cluster_request_done(channel->mirror, rc);
+    cw_op_run_waiting(channel);
+}
+
+void cw_join_as_asked(struct cw_channel *channel, struct cw_bytes group)
+{
+    const struct cw_member *member = cw_member_find(channel, group);
+    const struct wish wish = {.group = group};
+    int rc = CW_OK;
+    if (member == NULL)
+        rc = start_join(channel, &wish, NULL, on_asked_joined);
+    else if (member->state != CW_MEMBER_JOINED)
+        rc = CW_ERR_BUSY; /* the client's own join or leave is under way: asked again after it */
+    if (member != NULL || rc != CW_OK)
+        cw_cluster_request_done(channel->mirror, rc);
 }

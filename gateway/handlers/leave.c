@@ -2,13 +2,18 @@
  * leave.c - op `leave`.
  */
 #include "channel/members.h"
+#include "channel/stream.h"
 #include "handlers/handlers.h"
+#include "protocol/event.h"
 
 static void on_left(void *arg, int rc)
 {
     struct cw_member *member = arg;
     struct cw_channel *channel = member->channel;
     struct cw_op *op = member->op;
+    if (rc !=
+        CW_ERR_CANCELLED) /* whatever the answer was: it is out, and the registry will say so */
+        cw_stream_leave(channel, cw_bytes_text(member->group->name));
     cw_member_destroy(member);
     (void)cw_op_finish(op, rc);
     cw_op_run_waiting(channel);
@@ -29,4 +34,37 @@ void cw_handle_leave(struct cw_channel *channel, const struct cw_command *comman
     }
     member->op = NULL;
     (void)cw_op_finish(op, rc);
+}
+
+/* A back end's wish. */
+
+static void on_asked_left(void *arg, int rc)
+{
+    struct cw_member *member = arg;
+    struct cw_channel *channel = member->channel;
+    if (rc != CW_ERR_CANCELLED) {
+        cw_stream_leave(channel, cw_bytes_text(member->group->name));
+        cw_channel_send_new_frame(channel, cw_event_joined((enum cw_kind)channel->kind, false,
+                                                           cw_bytes_text(member->group->name),
+                                                           false, (struct cw_position){0, 0}));
+        cw_cluster_request_done(channel->mirror, CW_OK); /* else it is repaired with the registry */
+    }
+    cw_member_destroy(member);
+    cw_op_run_waiting(channel);
+}
+
+void cw_leave_as_asked(struct cw_channel *channel, struct cw_bytes group)
+{
+    struct cw_member *member = cw_member_find(channel, group);
+    if (member == NULL) {
+        cw_cluster_request_done(channel->mirror, CW_OK);
+        return;
+    }
+    int rc = CW_ERR_BUSY;
+    if (member->state == CW_MEMBER_JOINED)
+        rc = cw_cluster_leave(channel->mirror, group, on_asked_left, member);
+    if (rc == CW_OK)
+        cw_member_deactivate(member);
+    else
+        cw_cluster_request_done(channel->mirror, rc);
 }

@@ -10,10 +10,11 @@ static void on_published(void *arg, int rc, const struct cw_published *published
     struct cw_event_ok ok = {.has_position = published->is_logged,
                              .position = published->position,
                              .is_duplicate = published->is_duplicate};
+    struct cw_event_error error = {.error = rc, .retry_ms = published->retry_ms};
     if (rc == CW_OK)
         (void)cw_op_finish_ok(op, &ok);
     else
-        (void)cw_op_finish(op, rc);
+        (void)cw_op_finish_error(op, &error);
 }
 
 void cw_handle_publish(struct cw_channel *channel, const struct cw_command *command,

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/stats.h"
 #include "channel/channel.h"
+#include "channel/replay.h"
 #include "ws/connection.h"
 #include "ws/state.h"
 
@@ -112,6 +113,8 @@ void cw_flush_connection(struct cw_connection *connection)
                              connection->close_frame->size))
                 return;
         } else {
+            if (connection->channel != NULL)
+                cw_replays_on_drained(connection->channel);
             return;
         }
     }

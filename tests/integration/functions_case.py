@@ -10,6 +10,7 @@ from support.case import Case
 from support.paths import source_path
 
 DEFAULTS = "100 300000 8388608 100000"
+INBOX = "100 1048576"
 
 
 def library():
@@ -77,12 +78,12 @@ class FunctionsCase(Case):
                                            payload, cfg, key)
         return identity, is_duplicate == 1
 
-    def join(self, *members, node="n.1", cfg=DEFAULTS):
+    def join(self, *members, node="n.1", cfg=DEFAULTS, watch=0):
         """`members` are uuids, or pairs of a uuid and a user; the tip."""
         words = []
         for member in members:
             words += member if isinstance(member, tuple) else (member, "")
-        epoch, offset = self.call("cw_node_join", self.k, cfg, node, *words)
+        epoch, offset = self.call("cw_node_join", self.k, cfg, node, watch, *words)
         return int(epoch), offset
 
     def leave(self, *uuids, node="n.1"):

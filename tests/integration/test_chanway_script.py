@@ -7,40 +7,19 @@ import signal
 import subprocess
 import uuid
 
-from functions_case import DEFAULTS, FunctionsCase, group_key
+from functions_case import DEFAULTS, INBOX, group_key
+from script_case import SCRIPT, ScriptCase
 from support.case import main
-from support.paths import source_path
-from support.process import Process, children_of, is_alive
+from support.process import children_of, is_alive
 from support.wait import until
 
-SCRIPT = source_path("scripts/chanway")
 ALICE, BOB = str(uuid.UUID(int=10)), str(uuid.UUID(int=11))
 
 
-class Script(FunctionsCase):
-    def run_script(self, *words, stdin=b"", **environment):
-        env = {name: value for name, value in os.environ.items() if not name.startswith("CHANWAY_")}
-        env.update({"CHANWAY_REDIS": self.redis.url}, **environment)
-        return subprocess.run([SCRIPT, *words], input=stdin, capture_output=True, env=env, timeout=30,
-                              check=False)
-
-    def ok(self, *words, **options):
-        ended = self.run_script(*words, **options)
-        self.assertEqual((ended.returncode, ended.stderr), (0, b""))
-        return ended.stdout
-
-    def json(self, *words):
-        return json.loads(self.ok("--json", *words))
-
-    def assertFails(self, says, *words, **options):
-        ended = self.run_script(*words, **options)
-        self.assertEqual((ended.returncode, ended.stdout), (1, b""), words)
-        self.assertIn(says, ended.stderr.decode())
-        self.assertEqual(ended.stderr.count(b"\n"), 1, ended.stderr)
-
+class Script(ScriptCase):
     def populate(self):
         for name, user in ((ALICE, "alice"), (BOB, 'bob "x"')):
-            self.call("cw_node_attach", "cw:{c:%s}" % name, "n.1", "", "type", "json", "user", user,
+            self.call("cw_node_attach", "cw:{c:%s}" % name, "n.1", "", INBOX, "type", "json", "user", user,
                       "created", 1700000000000, "expires", 0, "address", "10.0.0.7:5")
             self.call("cw_node_mark", "cw:{c:%s}" % name, "n.1", "add", "room", "b")
             self.join((name, user))
@@ -120,26 +99,13 @@ class Script(FunctionsCase):
 
     # --- tail
 
-    def start_tail(self, *words, stdout=None):
-        self.output = os.path.join(self.own_folder(), "output")
-        with open(self.output, "wb") as output:
-            env = dict(os.environ, CHANWAY_REDIS=self.redis.url)
-            tail = Process("tail", [SCRIPT, *words], os.path.dirname(self.output), env=env,
-                           stdout=stdout or output)
-        self.addCleanup(tail.stop)
-        return tail
-
-    def lines(self):
-        with open(self.output, "rb") as output:
-            return output.read().decode().splitlines()
-
     def wait_until_it_listens(self):
         until(lambda: self.r.pubsub_shardchannels("*") if hasattr(self.r, "pubsub_shardchannels")
               else self.r.execute_command("PUBSUB", "SHARDCHANNELS"), "tail listens")
 
     def test_tail_follows_from_now_on(self):
         self.publish("before")
-        tail = self.start_tail("tail", "room")
+        tail = self.start_script("tail", "room")
         self.wait_until_it_listens()
         ids = [self.publish("%d" % n)[0].decode() for n in range(100)]
         until(lambda: len(self.lines()) == 100, "all of them are printed")
@@ -148,7 +114,7 @@ class Script(FunctionsCase):
 
     def test_tail_from_a_position_and_as_json(self):
         ids = [self.publish("%d" % n)[0].decode() for n in range(3)]
-        self.start_tail("--json", "tail", "room", "--since", ids[0])
+        self.start_script("--json", "tail", "room", "--since", ids[0])
         until(lambda: len(self.lines()) == 2, "what is kept")
         self.publish("3")
         until(lambda: len(self.lines()) == 3, "and what comes")
@@ -160,7 +126,7 @@ class Script(FunctionsCase):
         type(self).redis, type(self).r = server, server.client()
         self.addCleanup(lambda: (setattr(type(self), "redis", old[0]), setattr(type(self), "r", old[1])))
         self.load()
-        tail = self.start_tail("tail", "room")
+        tail = self.start_script("tail", "room")
         self.wait_until_it_listens()
         server.kill()
         tail.wait_for_log("trying again")
@@ -169,7 +135,7 @@ class Script(FunctionsCase):
         until(lambda: len(self.lines()) == 1, "the message after the restart", 15)
         for n in range(3):
             self.call("cw_node_publish", group_key("short"), 1, 0, "", n, "1 300000 1 9", "")
-        tail = self.start_tail("tail", "short", "--since", self.read_first("short"))
+        tail = self.start_script("tail", "short", "--since", self.read_first("short"))
         tail.wait_for_log("1 messages are gone")
 
     def read_first(self, group):
@@ -178,7 +144,7 @@ class Script(FunctionsCase):
 
     def test_tail_ends_at_a_signal_with_all_it_started(self):
         for number in (signal.SIGINT, signal.SIGTERM):
-            tail = self.start_tail("tail", "room")
+            tail = self.start_script("tail", "room")
             self.wait_until_it_listens()
             children = children_of(tail.pid)
             self.assertGreater(len(children), 1)
@@ -192,7 +158,7 @@ class Script(FunctionsCase):
         for n in range(3):
             self.publish("%d" % n)
         reading, writing = os.pipe()
-        tail = self.start_tail("tail", "room", "--since", "0-0", stdout=writing)
+        tail = self.start_script("tail", "room", "--since", "0-0", stdout=writing)
         os.close(writing)
         with os.fdopen(reading, "rb") as pipe:
             self.assertIn(b"server  0", pipe.readline())

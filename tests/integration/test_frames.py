@@ -1,5 +1,6 @@
 """WebSocket frames, good and bad (RFC 6455), and what closes for them."""
 
+import unittest
 import random
 import socket
 import struct
@@ -16,6 +17,11 @@ HALF_A_LETTER = "é".encode("utf-8")[:1]
 BAD_UTF8 = [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xe2\x82", b"\xc3",
             b"\x80", b"ok \xc3\x28", b"\xf4\x90\x80\x80", b"\xf0\x80\x80\x80",
             b"a" * 5000 + b"\xe2\x28\xa1"]
+
+
+# libwebsockets 4.3 does not do it and gives no way to do it beside: gateway/README.md, "What
+# libwebsockets leaves open". A test that passes one day fails here until the mark is taken away.
+LEFT_OPEN = unittest.expectedFailure
 
 
 class FrameCase(NodeCase):
@@ -46,11 +52,13 @@ class FrameCase(NodeCase):
 
 class Malformed(FrameCase):
 
+    @LEFT_OPEN
     def test_unmasked_frames_close_with_1002(self):
         for opcode in (TEXT, BINARY, PING):
             with self.subTest(opcode=opcode):
                 self.assertCloses(1002, encode_frame(opcode, b"x", masked=False))
 
+    @LEFT_OPEN
     def test_an_unmasked_frame_is_not_published(self):
         group = self.new_group()
         listener = self.client("groups=" + group)
@@ -259,6 +267,7 @@ class Control(FrameCase):
         for payload in (b"", b"x", b"\xff" * 125):
             self.assertEqual(channel.ping(payload), [])
 
+    @LEFT_OPEN
     def test_each_of_many_pings_is_answered_or_the_latest_is(self):
         channel = self.chat()
         channel.send_bytes(b"".join(encode_frame(PING, b"%d" % number) for number in range(20)))

@@ -3,7 +3,7 @@
 import msgpack
 import redis as redis_py
 
-from functions_case import DEFAULTS, FunctionsCase, group_key, library, position, unpack_push
+from functions_case import DEFAULTS, INBOX, FunctionsCase, group_key, library, position, unpack_push
 from support.case import main
 from support.paths import source_path
 from support.wait import until
@@ -64,7 +64,7 @@ class Log(FunctionsCase):
         for cfg in ("", "100", "100 300000 8388608", "a b c d", "-1 1 1 1", "1 2 3 4 5 6", " 1 2 3 4"):
             with self.subTest(cfg=cfg):
                 self.assertBad("FCALL", "cw_node_publish", 1, self.k, 1, 0, "", "x", cfg, "")
-                self.assertBad("FCALL", "cw_node_join", 1, self.k, cfg, "n.1", "u", "")
+                self.assertBad("FCALL", "cw_node_join", 1, self.k, cfg, "n.1", 0, "u", "")
         self.assertEqual(self.r.keys("*"), [])
 
     # --- reading
@@ -324,11 +324,25 @@ class OneNodeCluster(FunctionsCase):
         self.publish()
         self.assertEqual(self.read()[2][0][0], first)
         self.assertEqual(self.leave("u"), 1)
-        self.call("cw_node_attach", "cw:{c:u}", "n.1", "", "type", "json")
+        self.call("cw_node_attach", "cw:{c:u}", "n.1", "", INBOX, "type", "json")
         self.call("cw_node_mark", "cw:{c:u}", "n.1", "add", "room")
-        self.call("cw_node_attach", "cw:{c:u}", "n.2", "")
+        self.call("cw_node_attach", "cw:{c:u}", "n.2", "", INBOX)
         self.call("cw_node_detach", "cw:{c:u}", "n.2", 5)
         self.publish(cfg=OFF)
+
+    def test_all_keys_of_a_channel_lie_in_its_slot(self):
+        c = "cw:{c:01234567-89ab-7def-8123-456789abcdef}"
+        self.call("cw_node_attach", c, "n.1", "", INBOX)
+        for words in (("cw_send", "text", "x", "KEY", "k"), ("cw_group_add", "room"), ("cw_close",),
+                      ("cw_node_detach", "n.1", 60), ("cw_send", "text", "x", "KEY", "l"), ("cw_group_add", "room"),
+                      ("cw_node_attach", "n.2", "1", INBOX), ("cw_node_inbox", "n.2", 0, 0, 0, 10, 10),
+                      ("cw_node_ack", "n.2", 9), ("cw_node_trim", "1-1"), ("cw_node_attach", "n.1", "2", INBOX),
+                      ("cw_node_detach", "n.1", 60, "reap"), ("cw_close",), ("cw_node_detach", "n.1", 60, "left"),
+                      ("cw_node_detach", "n.2", 60)):
+            self.call(words[0], c, *words[1:])
+        self.assertEqual(self.r.keys("*"), [])
+        self.join("u", watch=1)
+        self.leave("u")
 
 
 class OutOfMemory(FunctionsCase):
@@ -339,20 +353,21 @@ class OutOfMemory(FunctionsCase):
     def test_what_writes_is_refused_whole_and_what_frees_is_not(self):
         self.publish("kept")
         self.join("u")
-        self.call("cw_node_attach", "cw:{c:u}", "n.1", "", "type", "json")
+        self.call("cw_node_attach", "cw:{c:u}", "n.1", "", INBOX, "type", "json")
         before = {key: self.r.dump(key) for key in self.r.keys("*")}
         self.r.config_set("maxmemory", 1)
         for words in ((self.k, "cw_node_publish", 1, 0, "", "x", DEFAULTS, ""),
                       (self.k, "cw_publish", "text", "x"),
-                      (self.k, "cw_node_join", DEFAULTS, "n.1", "v", ""),
-                      ("cw:{c:v}", "cw_node_attach", "n.1", "", "type", "json")):
+                      (self.k, "cw_node_join", DEFAULTS, "n.1", 0, "v", ""),
+                      ("cw:{c:v}", "cw_node_attach", "n.1", "", INBOX, "type", "json"),
+                      ("cw:{c:u}", "cw_node_send", 1, 0, "", "x", "")):
             self.assertRefused("OOM", "FCALL", words[1], 1, words[0], *words[2:])
         self.assertEqual({key: self.r.dump(key) for key in self.r.keys("*")}, before)
         self.assertEqual(self.payloads(), [b"kept"])
         self.assertEqual(self.call("cw_node_renew", "cw:{n:n.1}", 15000, "new"), 1)
         self.assertEqual(self.leave("u"), 1)
         self.assertEqual(self.call("cw_node_mark", "cw:{c:u}", "n.1", "del", "room"), 1)
-        self.assertEqual(self.call("cw_node_detach", "cw:{c:u}", "n.1", 0), [1, []])
+        self.assertEqual(self.call("cw_node_detach", "cw:{c:u}", "n.1", 0), [1, [], b"", 1])
 
 
 class Permissions(FunctionsCase):
@@ -364,7 +379,7 @@ class Permissions(FunctionsCase):
         self.addCleanup(client.close)
         return client
 
-    def test_the_commands_named_in_the_readme_are_enough_to_publish(self):
+    def test_the_commands_named_in_the_readme_are_enough_for_a_back_end(self):
         readme = open(source_path("cluster/README.md"), encoding="utf-8").read()
         rules = readme.split("ACL SETUSER shop ")[1].split("`")[0].split()
         self.assertEqual(rules[:4], ["on", ">secret", "~cw:*", "&cw:*"])
@@ -380,8 +395,21 @@ class Permissions(FunctionsCase):
         self.assertEqual(shop.fcall_ro("cw_group", 1, self.k)[1], 1)
         self.assertEqual(len(shop.fcall_ro("cw_members", 1, self.k)), 3)
         self.assertEqual(len(shop.fcall_ro("cw_history", 1, self.k)), 4)
+        c = "cw:{c:01234567-89ab-7def-8123-456789abcdef}"
+        self.call("cw_node_attach", c, "n.1", "", "1 1048576")
+        for function, words in (("cw_send", ("text", "x", "KEY", "k")), ("cw_send", ("text", "y", "KEY", "l")),
+                                ("cw_group_add", ("room",)), ("cw_group_remove", ("room",)), ("cw_close", ())):
+            shop.fcall(function, 1, c, *words)
+        self.assertEqual(shop.fcall_ro("cw_channel", 1, c)[1].decode(), c[6:-1])
+        self.assertEqual(shop.fcall_ro("cw_nodes", 1, "cw:nodes"), [])
+        self.call("cw_node_attach", c, "n.2", "", "1 1048576")
+        self.call("cw_node_detach", c, "n.2", 60)
+        shop.fcall("cw_send", 1, c, "text", "x", "KEY", "m")
+        self.r.pexpire(c + ":k0", 1000)
+        shop.fcall("cw_send", 1, c, "text", "x", "KEY", "n")
+        self.assertEqual(shop.fcall("cw_close", 1, c), 1)
         for words in (("GET", "x"), ("FCALL", "cw_publish", 1, "other:{g:room}", "text", "x"),
-                      ("DEL", self.k), ("FUNCTION", "FLUSH")):
+                      ("SET", self.k, "x"), ("FLUSHALL",), ("FUNCTION", "FLUSH")):
             with self.assertRaises(redis_py.RedisError):
                 shop.execute_command(*words)
 
@@ -394,8 +422,8 @@ class Library(FunctionsCase):
         self.assertTrue(source.startswith("#!lua name=chanway\n"))
 
     def test_functions_that_do_not_write_say_so(self):
-        reading = {"cw_version", "cw_node_read", "cw_node_members", "cw_group", "cw_members",
-                   "cw_history", "cw_nodes", "cw_channel"}
+        reading = {"cw_version", "cw_node_read", "cw_node_members", "cw_node_inbox", "cw_node_dead",
+                   "cw_group", "cw_members", "cw_history", "cw_nodes", "cw_channel"}
         (listed,) = self.r.function_list("chanway")
         for function in listed[5]:
             name, flags = function[1].decode(), function[5]

@@ -4,7 +4,7 @@ import random
 import time
 import uuid
 
-from functions_case import DEFAULTS, FunctionsCase, chunks, flat_map, group_key
+from functions_case import DEFAULTS, INBOX, FunctionsCase, chunks, flat_map, group_key
 from support.case import main
 from support.wait import until
 
@@ -49,7 +49,9 @@ class Members(FunctionsCase):
         self.assertEqual(self.r.keys("*"), [])
 
     def test_wrong_numbers_of_arguments_are_refused(self):
-        for words in ((), (DEFAULTS, "n.1"), (DEFAULTS, "n.1", "u"), (DEFAULTS, "n.1", "u", "", "v")):
+        for words in ((), (DEFAULTS, "n.1"), (DEFAULTS, "n.1", 0, "u"),
+                      (DEFAULTS, "n.1", 0, "u", "", "v"), (DEFAULTS, "n.1", 2, "u", ""),
+                      (DEFAULTS, "", 0, "u", "")):
             self.assertBad("FCALL", "cw_node_join", 1, self.k, *words)
         self.assertEqual(self.r.keys("*"), [])
 
@@ -171,10 +173,11 @@ class Channels(FunctionsCase):
         self.c = "cw:{c:%s}" % self.uuid
 
     def attach(self, node="n.1", expected="", *fields):
-        return self.call("cw_node_attach", self.c, node, expected, *fields)
+        return self.call("cw_node_attach", self.c, node, expected, INBOX, *fields)
 
     def test_a_new_channel_is_of_generation_one(self):
-        self.assertEqual(self.attach("n.1", "", "type", "json", "user", "bob"), [1, b"", []])
+        self.assertEqual(self.attach("n.1", "", "type", "json", "user", "bob"),
+                         [1, b"", [], b"0", 0])
         self.assertEqual(self.r.hgetall(self.c), {b"node": b"n.1", b"gen": b"1", b"type": b"json",
                                                   b"user": b"bob"})
         self.assertEqual(self.r.pttl(self.c), -1)
@@ -182,9 +185,10 @@ class Channels(FunctionsCase):
     def test_a_channel_is_taken_over_with_its_groups(self):
         self.attach("n.1", "", "type", "json")
         self.call("cw_node_mark", self.c, "n.1", "add", "a", "b:c")
-        generation, before, groups = self.attach("n.2", "1", "address", "x")
+        generation, before, groups, *tip = self.attach("n.2", "1", "address", "x")
         self.assertEqual((generation, before, sorted(groups)), (2, b"n.1", [b"a", b"b:c"]))
-        self.assertEqual(self.attach("n.3", "1"), [0, b"n.2", []])
+        self.assertEqual(tip, [b"0", 0])
+        self.assertEqual(self.attach("n.3", "1"), [0, b"n.2", [], b"0", 0])
         self.assertEqual(self.r.hget(self.c, "node"), b"n.2")
         self.assertEqual(self.attach("n.3", "2")[:2], [3, b"n.2"])
 
@@ -193,22 +197,22 @@ class Channels(FunctionsCase):
         self.assertEqual(self.call("cw_node_mark", self.c, "n.1", "add", "a", "b"), 1)
         self.assertEqual(self.call("cw_node_mark", self.c, "n.2", "add", "c"), 0)
         self.assertEqual(self.call("cw_node_mark", self.c, "n.1", "del", "a"), 1)
-        self.assertEqual(self.call("cw_node_detach", self.c, "n.2", 60), [0, [b"b"]])
+        self.assertEqual(self.call("cw_node_detach", self.c, "n.2", 60), [0, [b"b"], b"", 1])
         self.assertEqual(self.r.hget(self.c, "node"), b"n.1")
         self.assertEqual(self.call("cw_node_mark", "cw:{c:gone}", "n.1", "add", "a"), 0)
-        self.assertEqual(self.call("cw_node_detach", "cw:{c:gone}", "n.1", 60), [0, []])
+        self.assertEqual(self.call("cw_node_detach", "cw:{c:gone}", "n.1", 60), [0, [], b"", 0])
         self.assertFalse(self.r.exists("cw:{c:gone}"))
 
     def test_a_lost_channel_is_kept_for_a_while_and_comes_back(self):
         self.attach("n.1")
-        self.r.rpush(self.c + ":q", "x")
+        self.call("cw_node_send", self.c, 1, 0, "", "x", "")
         self.call("cw_node_mark", self.c, "n.1", "add", "a")
-        self.assertEqual(self.call("cw_node_detach", self.c, "n.1", 60), [1, [b"a"]])
+        self.assertEqual(self.call("cw_node_detach", self.c, "n.1", 60), [1, [b"a"], b"", 1])
         self.assertEqual(self.r.hget(self.c, "node"), b"")
         self.assertNoKeyWithoutEnd()
-        self.assertEqual(self.attach("n.2", "1"), [2, b"", [b"a"]])
+        self.assertEqual(self.attach("n.2", "1")[:3], [2, b"", [b"a"]])
         self.assertEqual((self.r.pttl(self.c), self.r.pttl(self.c + ":q")), (-1, -1))
-        self.assertEqual(self.call("cw_node_detach", self.c, "n.2", 0), [1, [b"a"]])
+        self.assertEqual(self.call("cw_node_detach", self.c, "n.2", 0), [1, [b"a"], b"", 2])
         self.assertEqual(self.r.keys("*"), [])
 
     def test_back_ends_see_a_channel_as_a_flat_map(self):
@@ -269,7 +273,7 @@ class Prefixes(FunctionsCase):
     def test_clusters_of_one_redis_do_not_meet(self):
         for prefix in ("cw", "a.b:c-d_E", "p" * 32):
             self.call("cw_publish", prefix + ":{g:room}", "text", prefix)
-            self.call("cw_node_join", prefix + ":{g:room}", DEFAULTS, "n.1", prefix, "")
+            self.call("cw_node_join", prefix + ":{g:room}", DEFAULTS, "n.1", 0, prefix, "")
         for prefix in ("cw", "a.b:c-d_E", "p" * 32):
             history = self.read_only("cw_history", prefix + ":{g:room}")
             self.assertEqual(history[3::4], [prefix.encode()])

@@ -192,18 +192,25 @@ static redisReply *read_log(const struct call *call)
     return reply;
 }
 
+/* Of "<uuid>" or "<uuid> <generation>"; nobody here takes a channel from another node. */
+static struct cw_bytes uuid_of_joiner(struct cw_bytes joiner)
+{
+    const char *space = memchr(joiner.data, ' ', joiner.size);
+    return space == NULL ? joiner : cw_bytes_make(joiner.data, (size_t)(space - joiner.data));
+}
+
 static redisReply *join(const struct call *call)
 {
     char space[CW_KEY_MAX + 4];
     char value[256];
     struct cw_bytes members = sibling(call, ":m", space);
     struct fake_group *group = fake_group_make(call->store, call->key);
-    for (size_t i = 2; i + 1 < call->count; i += 2) {
+    for (size_t i = 3; i + 1 < call->count; i += 2) { /* cfg, node, whether it is watched */
         bool has_user = call->args[i + 1].size > 0;
         int size = snprintf(value, sizeof(value), "%.*s%s%.*s", (int)call->args[1].size,
                             call->args[1].data, has_user ? " " : "", (int)call->args[i + 1].size,
                             has_user ? call->args[i + 1].data : "");
-        (void)fake_hash_set(call->store, members, call->args[i],
+        (void)fake_hash_set(call->store, members, uuid_of_joiner(call->args[i]),
                             cw_bytes_make(value, (size_t)size));
     }
     if (read_limits(call->args[0]).size == 0)
@@ -292,10 +299,8 @@ static redisReply *mark(const struct call *call)
     return fake_reply_integer(1);
 }
 
-static redisReply *detach(const struct call *call)
+static redisReply *groups_of(const struct fake_hash *hash)
 {
-    struct fake_hash *hash = fake_hash_find(call->store, call->key);
-    bool owned = is_owner(call);
     redisReply *groups = fake_reply_array();
     for (struct cw_map_node *n = hash == NULL ? NULL : cw_map_next(&hash->fields, NULL); n != NULL;
          n = cw_map_next(&hash->fields, n)) {
@@ -303,7 +308,76 @@ static redisReply *detach(const struct call *call)
         if (strncmp(name, "g:", 2) == 0)
             fake_reply_add(groups, fake_reply_text(cw_bytes_text(name + 2)));
     }
-    if (owned)
+    return groups;
+}
+
+/* node, generation, limits, fields -> {generation, the node before, its groups, inbox} */
+static redisReply *attach(const struct call *call)
+{
+    const char *node = fake_hash_get(call->store, call->key, cw_bytes_text("node"));
+    const char *generation = fake_hash_get(call->store, call->key, cw_bytes_text("gen"));
+    const char *space = memchr(call->args[1].data, ' ', call->args[1].size);
+    size_t digits = space == NULL ? call->args[1].size : (size_t)(space - call->args[1].data);
+    long long expected = number_of(cw_bytes_make(call->args[1].data, digits));
+    struct cw_bytes earlier = cw_bytes_make(call->args[1].data + digits + 1,
+                                            space == NULL ? 0 : call->args[1].size - digits - 1);
+    long long found = generation == NULL ? 0 : number_of(cw_bytes_text(generation));
+    char next[24];
+    redisReply *reply = fake_reply_array();
+    bool is_own = node != NULL && (cw_bytes_is(call->args[0], node) || cw_bytes_is(earlier, node));
+    if (generation == NULL || found <= expected || is_own) {
+        long long grown = (found > expected ? found : expected) + 1;
+        (void)snprintf(next, sizeof(next), "%lld", grown);
+        fake_reply_add(reply, fake_reply_integer(grown));
+        fake_reply_add(reply, fake_reply_text(cw_bytes_text(node == NULL ? "" : node)));
+        (void)fake_hash_set(call->store, call->key, cw_bytes_text("node"), call->args[0]);
+        (void)fake_hash_set(call->store, call->key, cw_bytes_text("gen"), cw_bytes_text(next));
+        for (size_t i = 3; i + 1 < call->count; i += 2)
+            (void)fake_hash_set(call->store, call->key, call->args[i], call->args[i + 1]);
+    } else {
+        fake_reply_add(reply, fake_reply_integer(0));
+        fake_reply_add(reply, fake_reply_text(cw_bytes_text(node == NULL ? "" : node)));
+    }
+    fake_reply_add(reply, groups_of(fake_hash_find(call->store, call->key)));
+    fake_reply_add(reply, fake_reply_text(cw_bytes_text("0")));
+    fake_reply_add(reply, fake_reply_integer(0));
+    return reply;
+}
+
+/* Nothing is ever sent to a channel. */
+static redisReply *inbox(const struct call *call)
+{
+    redisReply *reply = fake_reply_array();
+    (void)call;
+    fake_reply_add(reply, fake_reply_text(cw_bytes_text("0")));
+    for (int i = 0; i < 3; i++)
+        fake_reply_add(reply, fake_reply_integer(0));
+    return reply;
+}
+
+/* Those that are listed and have no lease: the time of leases does not pass here, data is lost. */
+static redisReply *dead_nodes(const struct call *call)
+{
+    redisReply *reply = fake_reply_array();
+    const struct fake_hash *nodes = fake_hash_find(call->store, call->key);
+    char key[CW_KEY_MAX];
+    for (struct cw_map_node *n = nodes == NULL ? NULL : cw_map_next(&nodes->fields, NULL);
+         n != NULL; n = cw_map_next(&nodes->fields, n)) {
+        const struct fake_field *field = CW_CONTAINER(n, struct fake_field, in_fields);
+        size_t size = cw_key_write(key, "cw", 'n', cw_bytes_text(field->name));
+        if (fake_hash_find(call->store, cw_bytes_make(key, size)) == NULL)
+            fake_reply_add(reply, fake_reply_text(cw_bytes_text(field->name)));
+    }
+    return reply;
+}
+
+static redisReply *detach(const struct call *call)
+{
+    struct fake_hash *hash = fake_hash_find(call->store, call->key);
+    bool owned = is_owner(call);
+    bool is_first = call->count > 2 && cw_bytes_is(call->args[2], "reap"); /* of two */
+    redisReply *groups = groups_of(hash);
+    if (owned && !is_first)
         fake_hash_delete(call->store, hash);
     redisReply *reply = fake_reply_array();
     fake_reply_add(reply, fake_reply_integer(owned));
@@ -320,6 +394,8 @@ static redisReply *renew(const struct call *call)
 
 static redisReply *list_node(const struct call *call)
 {
+    if (call->count == 1)
+        return fake_reply_integer(fake_hash_unset(call->store, call->key, call->args[0]));
     (void)fake_hash_set(call->store, call->key, call->args[0], call->args[2]);
     return fake_reply_integer(1);
 }
@@ -336,10 +412,11 @@ static redisReply *run_function(struct fake_store *store, const struct cw_bytes 
         const char *name;
         redisReply *(*run)(const struct call *call);
     } rows[] = {
-        {"cw_version", version},     {"cw_node_publish", publish}, {"cw_node_read", read_log},
-        {"cw_node_join", join},      {"cw_node_leave", leave},     {"cw_node_members", members},
-        {"cw_node_mark", mark},      {"cw_node_detach", detach},   {"cw_node_renew", renew},
-        {"cw_node_list", list_node},
+        {"cw_version", version},      {"cw_node_publish", publish}, {"cw_node_read", read_log},
+        {"cw_node_join", join},       {"cw_node_leave", leave},     {"cw_node_members", members},
+        {"cw_node_mark", mark},       {"cw_node_detach", detach},   {"cw_node_renew", renew},
+        {"cw_node_list", list_node},  {"cw_node_attach", attach},   {"cw_node_inbox", inbox},
+        {"cw_node_dead", dead_nodes},
     };
     struct call call = {.store = store};
     if (count > 3)
@@ -369,6 +446,61 @@ static redisReply *run_unset(struct fake_store *store, const struct cw_bytes *ar
     return fake_reply_integer(removed);
 }
 
+static redisReply *run_exists(struct fake_store *store, const struct cw_bytes *args, size_t count)
+{
+    (void)count;
+    return fake_reply_integer(fake_hash_find(store, args[1]) != NULL);
+}
+
+static redisReply *run_hexists(struct fake_store *store, const struct cw_bytes *args, size_t count)
+{
+    (void)count;
+    return fake_reply_integer(fake_hash_get(store, args[1], args[2]) != NULL);
+}
+
+static redisReply *run_hkeys(struct fake_store *store, const struct cw_bytes *args, size_t count)
+{
+    redisReply *reply = fake_reply_array();
+    const struct fake_hash *hash = fake_hash_find(store, args[1]);
+    (void)count;
+    for (struct cw_map_node *n = hash == NULL ? NULL : cw_map_next(&hash->fields, NULL); n != NULL;
+         n = cw_map_next(&hash->fields, n))
+        fake_reply_add(reply, fake_reply_text(cw_bytes_text(
+                                  CW_CONTAINER(n, struct fake_field, in_fields)->name)));
+    return reply;
+}
+
+/* SCAN cursor MATCH pattern ...: all in one page. */
+static redisReply *run_scan(struct fake_store *store, const struct cw_bytes *args, size_t count)
+{
+    redisReply *reply = fake_reply_array();
+    redisReply *keys = fake_reply_array();
+    (void)count;
+    for (struct cw_map_node *n = cw_map_next(&store->hashes, NULL); n != NULL;
+         n = cw_map_next(&store->hashes, n)) {
+        const struct fake_hash *hash = CW_CONTAINER(n, struct fake_hash, in_hashes);
+        if (cw_glob_matches(args[3], cw_bytes_text(hash->key)))
+            fake_reply_add(keys, fake_reply_text(cw_bytes_text(hash->key)));
+    }
+    fake_reply_add(reply, fake_reply_text(cw_bytes_text("0")));
+    fake_reply_add(reply, keys);
+    return reply;
+}
+
+/* Some members: the first ones. */
+static redisReply *run_srandmember(struct fake_store *store, const struct cw_bytes *args,
+                                   size_t count)
+{
+    redisReply *reply = fake_reply_array();
+    const struct fake_hash *set = fake_hash_find(store, args[1]);
+    long long left = count > 2 ? number_of(args[2]) : 1;
+    for (struct cw_map_node *n = set == NULL ? NULL : cw_map_next(&set->fields, NULL);
+         n != NULL && left > 0; n = cw_map_next(&set->fields, n), left--)
+        fake_reply_add(reply, fake_reply_text(cw_bytes_text(
+                                  CW_CONTAINER(n, struct fake_field, in_fields)->name)));
+    return reply;
+}
+
 static redisReply *run_hset(struct fake_store *store, const struct cw_bytes *args, size_t count)
 {
     long long added = 0;
@@ -388,6 +520,43 @@ static redisReply *run_del(struct fake_store *store, const struct cw_bytes *args
         deleted++;
     }
     return fake_reply_integer(deleted);
+}
+
+static redisReply *run_hmget(struct fake_store *store, const struct cw_bytes *args, size_t count)
+{
+    redisReply *reply = fake_reply_array();
+    for (size_t i = 2; i < count; i++) {
+        const char *value = fake_hash_get(store, args[1], args[i]);
+        fake_reply_add(reply,
+                       value == NULL ? fake_reply_nil() : fake_reply_text(cw_bytes_text(value)));
+    }
+    return reply;
+}
+
+/* A set in one page. */
+static redisReply *run_sscan(struct fake_store *store, const struct cw_bytes *args, size_t count)
+{
+    const struct fake_hash *hash = fake_hash_find(store, args[1]);
+    redisReply *members = fake_reply_array();
+    redisReply *reply = fake_reply_array();
+    (void)count;
+    for (struct cw_map_node *n = hash == NULL ? NULL : cw_map_next(&hash->fields, NULL); n != NULL;
+         n = cw_map_next(&hash->fields, n)) {
+        const char *name = CW_CONTAINER(n, struct fake_field, in_fields)->name;
+        fake_reply_add(members, fake_reply_text(cw_bytes_text(name)));
+    }
+    fake_reply_add(reply, fake_reply_text(cw_bytes_text("0")));
+    fake_reply_add(reply, members);
+    return reply;
+}
+
+/* The stream of events is in the log: nobody reads it here. */
+static redisReply *run_xadd(struct fake_store *store, const struct cw_bytes *args, size_t count)
+{
+    (void)store;
+    (void)args;
+    (void)count;
+    return fake_reply_text(cw_bytes_text("1-1"));
 }
 
 static redisReply *run_publish(struct fake_store *store, const struct cw_bytes *args, size_t count)
@@ -415,9 +584,23 @@ redisReply *fake_store_run(struct fake_store *store, const struct cw_bytes *args
         size_t least;
         redisReply *(*run)(struct fake_store *, const struct cw_bytes *, size_t);
     } rows[] = {
-        {"FCALL", 3, run_function}, {"FCALL_RO", 3, run_function}, {"SADD", 3, run_sadd},
-        {"SREM", 3, run_unset},     {"HDEL", 3, run_unset},        {"HSET", 4, run_hset},
-        {"DEL", 2, run_del},        {"PUBLISH", 3, run_publish},   {"FUNCTION", 4, run_load},
+        {"FCALL", 3, run_function},
+        {"FCALL_RO", 3, run_function},
+        {"SADD", 3, run_sadd},
+        {"SREM", 3, run_unset},
+        {"HDEL", 3, run_unset},
+        {"HSET", 4, run_hset},
+        {"DEL", 2, run_del},
+        {"PUBLISH", 3, run_publish},
+        {"FUNCTION", 4, run_load},
+        {"XADD", 5, run_xadd},
+        {"SSCAN", 3, run_sscan},
+        {"HEXISTS", 3, run_hexists},
+        {"HKEYS", 2, run_hkeys},
+        {"SCAN", 4, run_scan},
+        {"HMGET", 3, run_hmget},
+        {"EXISTS", 2, run_exists},
+        {"SRANDMEMBER", 2, run_srandmember},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (cw_bytes_is(args[0], rows[i].name) && count >= rows[i].least)

@@ -307,6 +307,16 @@ static bool is_in_node_set(const struct fake_store *store, const struct fake_has
     return fake_store_get(store, key, uuid) != NULL;
 }
 
+static void print_hash(const char *what, const struct fake_hash *hash)
+{
+    (void)fprintf(stderr, "%s: %s\n", what, hash->key);
+    for (struct cw_map_node *n = cw_map_next(&hash->fields, NULL); n != NULL;
+         n = cw_map_next(&hash->fields, n)) {
+        const struct fake_field *field = CW_CONTAINER(n, struct fake_field, in_fields);
+        (void)fprintf(stderr, "  %s = %s\n", field->name, field->value);
+    }
+}
+
 bool fake_store_is_covered(const struct fake_store *store)
 {
     for (struct cw_map_node *n = cw_map_next(&store->hashes, NULL); n != NULL;
@@ -314,10 +324,14 @@ bool fake_store_is_covered(const struct fake_store *store)
         const struct fake_hash *hash = CW_CONTAINER(n, struct fake_hash, in_hashes);
         size_t size = strlen(hash->key);
         if (strncmp(hash->key, "cw:{g:", 6) == 0 && strcmp(hash->key + size - 2, ":m") == 0 &&
-            !has_marks(store, hash))
+            !has_marks(store, hash)) {
+            print_hash("members without a mark", hash);
             return false;
-        if (strncmp(hash->key, "cw:{c:", 6) == 0 && !is_in_node_set(store, hash))
+        }
+        if (strncmp(hash->key, "cw:{c:", 6) == 0 && !is_in_node_set(store, hash)) {
+            print_hash("a channel in no node's set", hash);
             return false;
+        }
     }
     return true;
 }

@@ -146,7 +146,8 @@ void path_start(struct path *path, unsigned nodes, uint64_t seed)
     static const char *const names[PATH_NODES_MAX] = {"a", "b", "c", "d"};
     memset(path, 0, sizeof(*path));
     cw_list_init(&path->clients);
-    path->history = (struct cw_history_limits){100, 300000, 8 << 20, 100000};
+    path->history = (struct cw_history_limits){
+        .size = 100, .ttl_ms = 300000, .bytes = 8 << 20, .keys_max = 100000};
     if (getenv("PATH_LOG") == NULL)
         cw_log_set_sink(ignore_line, NULL);
     else

@@ -43,6 +43,8 @@ static void defaults_are_those_of_the_contract(void **state)
     assert_int_equal(config->max_groups, 128);
     assert_int_equal(config->payload_max, 65536);
     assert_int_equal(config->send_queue_max, 1048576);
+    assert_int_equal(config->events, 0);
+    assert_int_equal(config->events_max, 100000);
     assert_int_equal(config->log_level, CW_LOG_INFO);
     assert_int_equal(config->log_format, CW_LOG_TEXT);
     assert_string_equal(config->allow_origin, "*");

@@ -328,7 +328,10 @@ static void anything_else_is_refused(void **state)
         CASE("\xa0\xc0\x90"),
         CASE("\xa0\xc0\x82\x00\x00\xa0\xa0"), /* a map */
         CASE("\xa0\xc0\xa1x"),
-        CASE("\xa0\xc0\x94\x03\x00\xa0\xa0"), /* type: unknown */
+        CASE("\xa0\xc0\x94\x04\x00\xa0\xa0"), /* type: unknown */
+        CASE("\xa3"
+             "1-1\xc0\x94\x03\x00\xa0\xa0"),  /* presence has no id */
+        CASE("\xa0\xc0\x94\x08\x00\xa0\xa0"), /* a request is no message */
         CASE("\xa0\xc0\x94\xcf\x00\x00\x00\x01\x00\x00\x00\x00\x00\xa0\xa0"),
         CASE("\xa0\xc0\x94\xff\x00\xa0\xa0"),                 /* type: -1 */
         CASE("\xa0\xc0\x94\xa1\x30\x00\xa0\xa0"),             /* type: "0" */
@@ -513,6 +516,53 @@ static void changed_bytes_never_lead_outside(void **state)
     cw_writer_finish(&writer);
 }
 
+static void presence_lists_who_came_or_went(void **state)
+{
+    (void)state;
+    static const char bytes[] = "\xa0\xc0\x94\x03\x01\xa0\xd9\x51"
+                                "\xd9\x24"
+                                "018f0000-0000-7000-8000-000000000001\xa3"
+                                "bob"
+                                "\xd9\x24"
+                                "018f0000-0000-7000-8000-000000000002\xa0";
+    struct cw_envelope envelope;
+    struct cw_bytes who;
+    struct cw_bytes user;
+    assert_int_equal(cw_envelope_decode(cw_bytes_make(bytes, sizeof(bytes) - 1), &envelope), CW_OK);
+    assert_true(envelope.is_presence && envelope.is_join);
+    struct cw_bytes rest = envelope.message.payload;
+    assert_true(cw_envelope_next_presence(&rest, &who, &user));
+    assert_true(cw_bytes_is(who, "018f0000-0000-7000-8000-000000000001"));
+    assert_true(cw_bytes_is(user, "bob"));
+    assert_true(cw_envelope_next_presence(&rest, &who, &user));
+    assert_true(cw_bytes_is(user, ""));
+    assert_false(cw_envelope_next_presence(&rest, &who, &user));
+    for (size_t cut = 1; cut < envelope.message.payload.size; cut++) {
+        int count = 0;
+        rest = cw_bytes_make(envelope.message.payload.data, cut);
+        while (cw_envelope_next_presence(&rest, &who, &user))
+            count++;
+        assert_in_range(count, 0, 1);
+    }
+}
+
+static void requests_are_decoded_and_nothing_else_as_one(void **state)
+{
+    (void)state;
+    static const struct cw_bytes close = CASE("\x94\x08\x00\xa0\xa8"
+                                              "4004 bye");
+    static const struct cw_bytes bad[] = {CASE("\x94\x00\x00\xa0\xa0"),
+                                          CASE("\x94\x0b\x00\xa0\xa0"), CASE("\x93\x08\x00\xa0"),
+                                          CASE("")};
+    enum cw_channel_request request;
+    struct cw_bytes text;
+    assert_int_equal(cw_envelope_decode_request(close, &request, &text), CW_OK);
+    assert_int_equal(request, CW_REQUEST_CLOSE);
+    assert_true(cw_bytes_is(text, "4004 bye"));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(cw_envelope_decode_request(bad[i], &request, &text), CW_ERR_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -525,6 +575,8 @@ int main(void)
         cmocka_unit_test(body_leaves_the_position_and_group_to_its_reader),
         cmocka_unit_test(bytes_in_any_allowed_form_are_understood),
         cmocka_unit_test(anything_else_is_refused),
+        cmocka_unit_test(presence_lists_who_came_or_went),
+        cmocka_unit_test(requests_are_decoded_and_nothing_else_as_one),
         cmocka_unit_test(later_elements_of_every_type_are_ignored),
         cmocka_unit_test(more_objects_than_the_bound_are_refused),
         cmocka_unit_test(claims_of_size_are_not_believed),

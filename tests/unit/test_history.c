@@ -126,6 +126,11 @@ static void what_history_says_is_final(void **state)
     }
 }
 
+static struct cw_position later(struct cw_position a, struct cw_position b)
+{
+    return cw_position_compare(a, b) > 0 ? a : b;
+}
+
 static void the_end_of_reading_is_the_tip(void **state)
 {
     (void)state;
@@ -136,7 +141,8 @@ static void the_end_of_reading_is_the_tip(void **state)
             fail_msg("%s: gap or no gap", ends[i].name);
         assert_position(ends[i].name, "last", last, ends[i].tip);
         if (ends[i].is_gap)
-            assert_position(ends[i].name, "the last lost", gap.last_lost, ends[i].tip);
+            assert_position(ends[i].name, "the last lost", gap.last_lost,
+                            later(ends[i].last, ends[i].tip));
         assert_false(cw_history_settle(&last, ends[i].tip, &gap));
     }
 }

@@ -138,6 +138,40 @@ static void words_are_those_of_their_row(void **state)
     config_case_refuse_flag(fixture, "--raw-gap=drop", "one of count|close");
 }
 
+static void several_words_are_a_bit_each(void **state)
+{
+    struct config_case *fixture = *state;
+    static const struct {
+        const char *flag;
+        int64_t mask;
+        const char *shown;
+    } rows[] = {
+        {"--events=", 0, ""},
+        {"--events=connect", CW_STREAM_CONNECT, "connect"},
+        {"--events=error,message", CW_STREAM_ERROR | CW_STREAM_MESSAGE, "message,error"},
+        {"--events= join , leave,join", CW_STREAM_JOIN | CW_STREAM_LEAVE, "join,leave"},
+        {"--events=connect,disconnect,message,join,leave,error", 0x3F,
+         "connect,disconnect,message,join,leave,error"},
+    };
+    static const char *const bad[] = {"--events=,",       "--events=connect,",
+                                      "--events=a",       "--events=connect|join",
+                                      "--events=Connect", "--events= "};
+    int setting = 0;
+    while (strcmp(cw_settings[setting].field, "events") != 0)
+        setting++;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[80];
+        assert_int_equal(config_case_load_flag(fixture, rows[i].flag), CW_OK);
+        assert_int_equal(fixture->config.events, rows[i].mask);
+        struct cw_setting_value value = cw_config_value(&fixture->config, setting);
+        cw_setting_format(&cw_settings[setting], &value, text, sizeof(text));
+        assert_string_equal(text, rows[i].shown);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        config_case_refuse_flag(fixture, bad[i],
+                                "any of connect|disconnect|message|join|leave|error, separated by");
+}
+
 static void texts_are_checked_by_their_type(void **state)
 {
     struct config_case *fixture = *state;
@@ -260,9 +294,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RUN_TEST(numbers_hold_at_their_bounds),      RUN_TEST(units_mean_what_they_say),
-        RUN_TEST(words_are_those_of_their_row),      RUN_TEST(texts_are_checked_by_their_type),
-        RUN_TEST(socket_paths_fit_a_socket_address), cmocka_unit_test(addresses_are_taken_apart),
-        RUN_TEST(errors_never_show_a_password),
+        RUN_TEST(words_are_those_of_their_row),      RUN_TEST(several_words_are_a_bit_each),
+        RUN_TEST(texts_are_checked_by_their_type),   RUN_TEST(socket_paths_fit_a_socket_address),
+        cmocka_unit_test(addresses_are_taken_apart), RUN_TEST(errors_never_show_a_password),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

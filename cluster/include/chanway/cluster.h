@@ -38,9 +38,12 @@ struct cw_channel_info {
     const char *address; /**< "10.0.0.7:51514" */
 };
 
+#define CW_PAYLOAD_MAX_DEFAULT 65536
+
 /** How much of a group is kept, resolved from the settings for each group name. */
 struct cw_history_limits {
-    int64_t size; /**< messages; 0: no history, at most once */
+    int64_t payload_max; /**< of a back end's publish, bytes; filled in by the cluster */
+    int64_t size;        /**< messages; 0: no history, at most once */
     int64_t ttl_ms;
     int64_t bytes;
     int64_t keys_max; /**< idempotency keys remembered */
@@ -51,12 +54,36 @@ struct cw_gap {
     struct cw_position last_lost;
 };
 
-/** What comes up from the cluster; each may be NULL. `local`: what the group's join was given. */
+/** What a back end asks of a channel. Values are what travels in envelopes: do not renumber. */
+enum cw_channel_request {
+    CW_REQUEST_CLOSE = 8,
+    CW_REQUEST_JOIN = 9,
+    CW_REQUEST_LEAVE = 10,
+};
+
+/** What comes up from the cluster; on_message and describe are required, each other may be NULL.
+ * `local`: what the group's join was given. */
 struct cw_cluster_events {
     /** One message of a group that this node listens to, in order, once. */
     void (*on_message)(void *arg, void *local, const struct cw_message *message);
     /** Messages of a group were lost for good. */
     void (*on_gap)(void *arg, void *local, const struct cw_gap *gap);
+    /** A direct message to a channel of this node, in order, once; `user` as given to attach. */
+    void (*on_direct)(void *arg, void *user, const struct cw_message *message);
+    /** Direct messages to this channel were lost for good. */
+    void (*on_direct_gap)(void *arg, void *user, const struct cw_gap *gap);
+    /**
+     * Somebody asks this channel to close (`text`: "<code> <reason>"), to join or to leave (a
+     * group). Answer by cw_cluster_request_done(), now or later: the next one comes after that.
+     */
+    void (*on_request)(void *arg, void *user, enum cw_channel_request request,
+                       struct cw_bytes text);
+    /** Another node has taken this channel: close the connection; it is not in the registry any
+     * more. */
+    void (*on_taken)(void *arg, void *user);
+    /** A channel joined or left a group that somebody here watches. */
+    void (*on_presence)(void *arg, void *local, bool is_join, struct cw_bytes channel,
+                        struct cw_bytes user);
     /** The link to Redis is up (subscribed, caught up soon) or lost. */
     void (*on_link)(void *arg, bool is_up);
     /** The cluster can't go on (Redis too old, library refused): `why` says what to do. */
@@ -67,13 +94,36 @@ struct cw_cluster_events {
     struct cw_history_limits (*history)(void *arg, struct cw_bytes group);
 };
 
+/**
+ * What the event stream `<prefix>:{events}` tells back ends; bits of `events_mask`.
+ *
+ * Entries have the fields event (the kind's word), channel, node, gen and, where there is one,
+ * user; join and leave: group; message: type, payload; connect: type (the channel's); disconnect
+ * and error: code, reason. `gen` is the channel's generation: it grows each time the channel is
+ * taken over or was lost to the registry. An entry may come twice: then all that came after it
+ * comes again too, and channel, event and gen are the same. A `connect` with a higher gen than the
+ * one before says that the channel lives on, whatever was said of the lower one meanwhile; a
+ * `disconnect` with a lower gen than a `connect` that came before it is of the past. `disconnect`
+ * stands for a leave of each group.
+ */
+enum cw_stream_kind {
+    CW_STREAM_CONNECT = 1,
+    CW_STREAM_DISCONNECT = 2,
+    CW_STREAM_MESSAGE = 4,
+    CW_STREAM_JOIN = 8,
+    CW_STREAM_LEAVE = 16,
+    CW_STREAM_ERROR = 32,
+};
+
 struct cw_cluster_options {
     void *event_base;     /**< required: the libevent `struct event_base` all of it runs on */
     const char *redis;    /**< required: URL as in the `redis` setting; "embedded" */
     const char *prefix;   /**< NULL: "cw" */
     const char *node;     /**< NULL: the host's name; `<name>.<random>` becomes the node id */
     const char *data_dir; /**< embedded Redis only */
-    int64_t payload_max;  /**< largest payload a back end may publish, bytes; 0: 65536 */
+    int64_t payload_max;  /**< largest payload a back end may publish, bytes; 0: the default */
+    unsigned events_mask; /**< enum cw_stream_kind, or-ed: what goes to the event stream; 0: off */
+    int64_t events_max;   /**< entries that it keeps, about; 0: 100000 */
     struct cw_cluster_events events;
     void *events_arg;
 };
@@ -136,7 +186,8 @@ typedef void (*cw_joined_fn)(void *arg, int rc, bool is_logged, struct cw_positi
  * under way; CW_ERR_UNAVAILABLE: no link. On an immediate error `fn` is not called.
  */
 CW_API CW_MUST_CHECK int cw_cluster_join(struct cw_cluster_channel *channel, struct cw_bytes group,
-                                         void *local, cw_joined_fn fn, void *arg);
+                                         bool wants_presence, void *local, cw_joined_fn fn,
+                                         void *arg);
 
 /**
  * Leaves: no message of it comes from this call on. A NULL `fn` is fine. CW_ERR_NOT_FOUND: it is
@@ -156,6 +207,7 @@ CW_API CW_MUST_CHECK int cw_cluster_position(const struct cw_cluster_channel *ch
 
 /** `is_duplicate`: the key was used before; `position` (if is_logged) is the first one's. */
 struct cw_published {
+    int64_t retry_ms; /**< with CW_ERR_RATE_LIMITED: when there is room again; else -1 */
     bool is_logged;
     bool is_duplicate;
     struct cw_position position;
@@ -171,6 +223,50 @@ CW_API CW_MUST_CHECK int cw_cluster_publish(struct cw_cluster *cluster,
                                             const struct cw_message *message, cw_published_fn fn,
                                             void *arg);
 
+/** What became of a direct message; `position` is its place in the channel's inbox. */
+struct cw_sent {
+    int64_t retry_ms;  /**< with CW_ERR_RATE_LIMITED: when there is room again; else -1 */
+    bool is_delivered; /**< the registry shows it connected; else it is queued for its return */
+    bool is_duplicate;
+    struct cw_position position;
+};
+typedef void (*cw_sent_fn)(void *arg, int rc, const struct cw_sent *sent);
+
+/**
+ * Sends `message` (type, payload, from, key) to one channel on whichever node. `fn` gets
+ * CW_ERR_NOT_FOUND if there is none. CW_ERR_INVALID: `uuid` is none; else as for publish.
+ */
+CW_API CW_MUST_CHECK int cw_cluster_send(struct cw_cluster *cluster, struct cw_bytes uuid,
+                                         const struct cw_message *message, cw_sent_fn fn,
+                                         void *arg);
+/** Direct messages of `channel` up to `position` need not be kept. */
+CW_API void cw_cluster_ack(struct cw_cluster_channel *channel, struct cw_position position);
+
+/**
+ * The request that on_request handed out is done (CW_OK), or can't be (a lasting error); after a
+ * temporary error it comes again.
+ */
+CW_API void cw_cluster_request_done(struct cw_cluster_channel *channel, int rc);
+
+/** One entry of a group's history; `message` has no group. */
+struct cw_log_entry {
+    struct cw_message message;
+    bool has_predecessor; /**< the first of its epoch: `predecessor` is the last id before it */
+    struct cw_position predecessor;
+};
+/** A page of it; views are valid during the callback. */
+struct cw_log_page {
+    struct cw_position tip; /**< the group's last id */
+    const struct cw_log_entry *entries;
+    size_t count;
+    bool has_more; /**< read on after the last entry */
+};
+typedef void (*cw_log_fn)(void *arg, int rc, const struct cw_log_page *page);
+
+/** A group's history after `since`: a page of at most 200 messages and about 256 KiB. */
+CW_API CW_MUST_CHECK int cw_cluster_read(struct cw_cluster *cluster, struct cw_bytes group,
+                                         struct cw_position since, cw_log_fn fn, void *arg);
+
 struct cw_member_info {
     struct cw_bytes channel;
     struct cw_bytes node;
@@ -184,6 +280,42 @@ typedef void (*cw_members_fn)(void *arg, int rc, const struct cw_member_info *me
 CW_API CW_MUST_CHECK int cw_cluster_members(struct cw_cluster *cluster, struct cw_bytes group,
                                             struct cw_bytes cursor, int count, cw_members_fn fn,
                                             void *arg);
+
+/* The event stream. */
+
+/** Whether `kind` was chosen by `events_mask`. */
+CW_API bool cw_cluster_wants_event(const struct cw_cluster *cluster, enum cw_stream_kind kind);
+
+/** What its kind has no use for is left empty. */
+struct cw_stream_event {
+    enum cw_stream_kind kind; /**< not MESSAGE */
+    struct cw_bytes group;    /**< join, leave: which */
+    struct cw_bytes code;     /**< disconnect: the close code; error: its word (error.h) */
+    struct cw_bytes reason;   /**< disconnect, error: in words */
+};
+
+/**
+ * Writes an event of `channel` to the stream at the end of the turn, after the channel is in the
+ * registry and before it is removed. It is kept until Redis has acknowledged it, also across lost
+ * links (at least once); of a node that dies the others write the missing `disconnect`s, with code
+ * 1006. Beyond 65,536 events or 16 MiB that wait it is dropped and counted. A kind that was not
+ * chosen: nothing happens.
+ *
+ * After a CONNECT the cluster repeats it by itself, with the new generation, whenever the channel
+ * had been lost to the registry: until its DISCONNECT.
+ */
+CW_API void cw_cluster_emit(struct cw_cluster_channel *channel,
+                            const struct cw_stream_event *event);
+
+/**
+ * Writes a client's payload to the stream, behind the events emitted before it; it is copied. `fn`
+ * (NULL is fine) gets CW_OK once Redis has it. Never sent twice by itself: CW_ERR_UNAVAILABLE, here
+ * or in `fn`, says that nothing was done (no link, or too much waits), CW_ERR_TIMEOUT that it may
+ * have been. CW_ERR_UNSUPPORTED: the kind `message` was not chosen. CW_ERR_TOO_LARGE, CW_ERR_NOMEM.
+ */
+CW_API CW_MUST_CHECK int cw_cluster_emit_message(struct cw_cluster_channel *channel,
+                                                 enum cw_payload_type type, struct cw_bytes payload,
+                                                 cw_done_fn fn, void *arg);
 
 #ifdef __cplusplus
 }

@@ -43,6 +43,8 @@ struct cw_gateway_options {
     size_t max_message;
     size_t max_groups;
     size_t send_queue_max;
+    unsigned events_mask; /**< enum cw_stream_kind (cluster.h), or-ed: the event stream; 0: off */
+    int64_t events_max;
     bool closes_raw_on_gap; /**< raw-gap = close */
     /** Limits of a group's history by its name; NULL: the defaults. Called often. */
     struct cw_history_limits (*history)(void *arg, struct cw_bytes group);

@@ -1,0 +1,307 @@
+/*
+ * sweeper.c - one sweep at a time, one call at a time, small pages.
+ *
+ *   IDLE --timer--> NODES (who is listed) --> KEYS (a page of SCAN) --> MEMBERS (page by page of
+ * each group) ^                                         ^-------- next page -------'
+ *    '---- the last page, or any error: the next sweep tries again
+ */
+#include "sweeper.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/stats.h"
+#include "functions.h"
+#include "membership.h"
+#include "names.h"
+
+#include <event2/event.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INTERVAL_MS (4 * 60 * 1000)
+#define JITTER_MS   (2 * 60 * 1000)
+#define HURRY_MS    2000
+#define KEYS_MAX    CW_FUNCTIONS_STRINGS_MAX
+#define PAGE        CW_FUNCTIONS_BATCH
+
+struct cw_sweeper {
+    struct cw_registry *registry;
+    struct event *timer;
+    bool is_sweeping;
+    bool is_urgent;                /* until a sweep has gone through */
+    char (*nodes)[CW_NODE_ID_MAX]; /* listed when the sweep began; owned */
+    size_t node_count;
+    char cursor[24];          /* of SCAN */
+    char (*keys)[CW_KEY_MAX]; /* base keys of the groups of this page; owned */
+    size_t key_count, key;
+    char member_cursor[96];
+};
+
+static void scan(struct cw_sweeper *sweeper);
+static void read_members(struct cw_sweeper *sweeper);
+
+static void set_timer(struct cw_sweeper *sweeper, int64_t ms)
+{
+    struct timeval interval = {ms / 1000, (ms % 1000) * 1000};
+    (void)event_add(sweeper->timer, &interval);
+}
+
+static void end_sweep(struct cw_sweeper *sweeper)
+{
+    sweeper->is_sweeping = false;
+    free(sweeper->keys);
+    free(sweeper->nodes);
+    sweeper->keys = NULL;
+    sweeper->nodes = NULL;
+}
+
+/* MEMBERS */
+
+static bool is_listed(const struct cw_sweeper *sweeper, struct cw_bytes node)
+{
+    for (size_t i = 0; i < sweeper->node_count; i++)
+        if (cw_bytes_is(node, sweeper->nodes[i]))
+            return true;
+    return false;
+}
+
+/* A node that is listed may be dead, but then the reaper comes. */
+static bool is_accounted_for(const struct cw_sweeper *sweeper, struct cw_bytes group,
+                             const struct cw_member_info *member)
+{
+    const struct cw_registry *registry = sweeper->registry;
+    if (!cw_bytes_is(member->node, registry->node_id))
+        return is_listed(sweeper, member->node);
+    const struct cw_cluster_channel *channel = cw_registry_find(registry, member->channel);
+    return channel != NULL && cw_membership_find(channel, group) != NULL;
+}
+
+struct leaving {
+    struct cw_registry *registry;
+    char key[CW_KEY_MAX];
+    char node[CW_NODE_ID_MAX];
+    char uuid[CW_UUID_TEXT_SIZE];
+};
+
+static void on_left(void *arg, int rc)
+{
+    (void)rc; /* the next sweep finds it again */
+    free(arg);
+}
+
+/* The second look: a node is listed before it writes anything, so one that is not listed after its
+ * entry was read will never be. */
+static void on_looked_up(void *arg, int rc, bool is_listed_now)
+{
+    struct leaving *leaving = arg;
+    const char *uuids[] = {leaving->uuid};
+    if (rc == CW_OK && !is_listed_now) {
+        CW_STAT(registry_repairs_total)++;
+        if (cw_functions_leave(leaving->registry->endpoint, leaving->key, leaving->node, uuids, 1,
+                               on_left, leaving) == CW_OK)
+            return;
+    }
+    free(leaving);
+}
+
+static void leave_entry(struct cw_sweeper *sweeper, const struct cw_member_info *member)
+{
+    char nodes[CW_KEY_MAX];
+    struct leaving *leaving = calloc(1, sizeof(*leaving));
+    if (leaving == NULL || member->node.size >= sizeof(leaving->node) ||
+        !cw_uuid_is_valid(member->channel)) {
+        free(leaving);
+        return;
+    }
+    leaving->registry = sweeper->registry;
+    (void)snprintf(leaving->key, sizeof(leaving->key), "%s", sweeper->keys[sweeper->key]);
+    (void)snprintf(leaving->node, sizeof(leaving->node), "%.*s", (int)member->node.size,
+                   member->node.data);
+    (void)snprintf(leaving->uuid, sizeof(leaving->uuid), "%.*s", (int)member->channel.size,
+                   member->channel.data);
+    if (cw_bytes_is(member->node, sweeper->registry->node_id)) {
+        on_looked_up(leaving, CW_OK, false);
+        return;
+    }
+    (void)snprintf(nodes, sizeof(nodes), "%s:nodes", sweeper->registry->prefix);
+    struct cw_bytes args[] = {cw_bytes_text("HEXISTS"), cw_bytes_text(nodes),
+                              cw_bytes_text(leaving->node)};
+    if (cw_functions_flag(sweeper->registry->endpoint, args, 3, on_looked_up, leaving) != CW_OK)
+        free(leaving);
+}
+
+static void next_group(struct cw_sweeper *sweeper)
+{
+    sweeper->key++;
+    (void)snprintf(sweeper->member_cursor, sizeof(sweeper->member_cursor), "0");
+    if (sweeper->key < sweeper->key_count)
+        read_members(sweeper);
+    else if (strcmp(sweeper->cursor, "0") != 0)
+        scan(sweeper);
+    else {
+        sweeper->is_urgent = false;
+        end_sweep(sweeper);
+    }
+}
+
+static void on_members(void *arg, int rc, const struct cw_member_info *members, size_t count,
+                       struct cw_bytes next_cursor)
+{
+    struct cw_sweeper *sweeper = arg;
+    if (rc != CW_OK || next_cursor.size >= sizeof(sweeper->member_cursor)) {
+        end_sweep(sweeper);
+        return;
+    }
+    struct cw_bytes group =
+        cw_key_group(cw_bytes_text(sweeper->keys[sweeper->key]), sweeper->registry->prefix);
+    for (size_t i = 0; i < count; i++)
+        if (!is_accounted_for(sweeper, group, &members[i]))
+            leave_entry(sweeper, &members[i]);
+    (void)snprintf(sweeper->member_cursor, sizeof(sweeper->member_cursor), "%.*s",
+                   (int)next_cursor.size, next_cursor.data);
+    if (strcmp(sweeper->member_cursor, "0") == 0)
+        next_group(sweeper);
+    else
+        read_members(sweeper);
+}
+
+static void read_members(struct cw_sweeper *sweeper)
+{
+    if (cw_functions_members(sweeper->registry->endpoint, sweeper->keys[sweeper->key],
+                             cw_bytes_text(sweeper->member_cursor), PAGE, on_members,
+                             sweeper) != CW_OK)
+        end_sweep(sweeper);
+}
+
+/* KEYS */
+
+/* `<prefix>:{g:G}:m` -> the base key; false: it is another kind of key. */
+static bool take_key(struct cw_sweeper *sweeper, struct cw_bytes key)
+{
+    if (key.size < 3 || key.size - 2 >= CW_KEY_MAX || memcmp(key.data + key.size - 2, ":m", 2) != 0)
+        return false;
+    struct cw_bytes base = cw_bytes_make(key.data, key.size - 2);
+    if (cw_key_group(base, sweeper->registry->prefix).size == 0)
+        return false;
+    (void)snprintf(sweeper->keys[sweeper->key_count++], CW_KEY_MAX, "%.*s", (int)base.size,
+                   base.data);
+    return true;
+}
+
+static void on_keys(void *arg, int rc, struct cw_bytes cursor, const struct cw_bytes *keys,
+                    size_t count)
+{
+    struct cw_sweeper *sweeper = arg;
+    if (rc != CW_OK || cursor.size >= sizeof(sweeper->cursor)) {
+        end_sweep(sweeper);
+        return;
+    }
+    (void)snprintf(sweeper->cursor, sizeof(sweeper->cursor), "%.*s", (int)cursor.size, cursor.data);
+    sweeper->key_count = 0;
+    for (size_t i = 0; i < count && sweeper->key_count < KEYS_MAX; i++)
+        (void)take_key(sweeper, keys[i]);
+    sweeper->key = (size_t)-1; /* next_group() begins with 0 */
+    next_group(sweeper);
+}
+
+static void scan(struct cw_sweeper *sweeper)
+{
+    char pattern[CW_PREFIX_MAX + 16];
+    (void)snprintf(pattern, sizeof(pattern), "%s:{g:*}:m", sweeper->registry->prefix);
+    struct cw_bytes args[] = {cw_bytes_text("SCAN"),  cw_bytes_text(sweeper->cursor),
+                              cw_bytes_text("MATCH"), cw_bytes_text(pattern),
+                              cw_bytes_text("COUNT"), cw_bytes_text("200")};
+    if (cw_functions_scan(sweeper->registry->endpoint, args, sizeof(args) / sizeof(args[0]),
+                          on_keys, sweeper) != CW_OK)
+        end_sweep(sweeper);
+}
+
+/* NODES: everybody who is listed. */
+
+static void on_nodes(void *arg, int rc, const struct cw_bytes *nodes, size_t count)
+{
+    struct cw_sweeper *sweeper = arg;
+    if (rc != CW_OK || count >= CW_FUNCTIONS_STRINGS_MAX) {
+        end_sweep(sweeper);
+        return;
+    }
+    sweeper->node_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (nodes[i].size < CW_NODE_ID_MAX)
+            (void)snprintf(sweeper->nodes[sweeper->node_count++], CW_NODE_ID_MAX, "%.*s",
+                           (int)nodes[i].size, nodes[i].data);
+    (void)snprintf(sweeper->cursor, sizeof(sweeper->cursor), "0");
+    scan(sweeper);
+}
+
+static void begin_sweep(struct cw_sweeper *sweeper)
+{
+    char key[CW_KEY_MAX];
+    sweeper->is_sweeping = true;
+    sweeper->nodes = calloc(CW_FUNCTIONS_STRINGS_MAX, sizeof(*sweeper->nodes));
+    sweeper->keys = calloc(KEYS_MAX, sizeof(*sweeper->keys));
+    (void)snprintf(key, sizeof(key), "%s:nodes", sweeper->registry->prefix);
+    struct cw_bytes args[] = {cw_bytes_text("HKEYS"), cw_bytes_text(key)};
+    if (sweeper->nodes == NULL || sweeper->keys == NULL ||
+        cw_functions_strings(sweeper->registry->endpoint, args, 2, on_nodes, sweeper) != CW_OK)
+        end_sweep(sweeper);
+}
+
+static int64_t next_ms(const struct cw_sweeper *sweeper)
+{
+    return sweeper->is_urgent ? HURRY_MS : INTERVAL_MS + cw_random_below(JITTER_MS);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct cw_sweeper *sweeper = arg;
+    (void)fd;
+    (void)what;
+    if (!sweeper->is_sweeping && cw_registry_may_write(sweeper->registry))
+        begin_sweep(sweeper);
+    set_timer(sweeper, next_ms(sweeper));
+}
+
+int cw_sweeper_create(struct event_base *base, struct cw_registry *registry,
+                      struct cw_sweeper **ret_sweeper)
+{
+    struct cw_sweeper *sweeper = calloc(1, sizeof(*sweeper));
+    if (sweeper == NULL)
+        return CW_ERR_NOMEM;
+    sweeper->registry = registry;
+    sweeper->timer = evtimer_new(base, on_timer, sweeper);
+    if (sweeper->timer == NULL) {
+        free(sweeper);
+        return CW_ERR_NOMEM;
+    }
+    *ret_sweeper = sweeper;
+    return CW_OK;
+}
+
+void cw_sweeper_destroy(struct cw_sweeper *sweeper)
+{
+    if (sweeper == NULL)
+        return;
+    event_free(sweeper->timer);
+    end_sweep(sweeper);
+    free(sweeper);
+}
+
+void cw_sweeper_start(struct cw_sweeper *sweeper)
+{
+    if (!evtimer_pending(sweeper->timer, NULL))
+        set_timer(sweeper, next_ms(sweeper));
+}
+
+void cw_sweeper_stop(struct cw_sweeper *sweeper)
+{
+    end_sweep(sweeper);
+}
+
+void cw_sweeper_hurry(struct cw_sweeper *sweeper)
+{
+    sweeper->is_urgent = true;
+    set_timer(sweeper, HURRY_MS);
+}
