@@ -435,7 +435,7 @@ int cw_cluster_leave(struct cw_cluster_channel *channel, struct cw_bytes group, 
         return CW_ERR_INVALID;
     if (membership == NULL || membership->state != CW_MEMBERSHIP_JOINED)
         return membership == NULL ? CW_ERR_NOT_FOUND : CW_ERR_BUSY;
-    if (!cw_registry_may_write(&cluster->registry))
+    if (fn != NULL && !cw_registry_may_write(&cluster->registry))
         return CW_ERR_UNAVAILABLE;
     cw_membership_leave(&cluster->memberships, membership, fn, arg);
     return CW_OK;

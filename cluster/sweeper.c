@@ -31,13 +31,21 @@ struct cw_sweeper {
     struct event *timer;
     bool is_sweeping;
     bool is_urgent;                /* until a sweep has gone through */
+    bool is_at_channels;           /* after the groups */
     char (*nodes)[CW_NODE_ID_MAX]; /* listed when the sweep began; owned */
     size_t node_count;
     char cursor[24];          /* of SCAN */
-    char (*keys)[CW_KEY_MAX]; /* base keys of the groups of this page; owned */
+    char (*keys)[CW_KEY_MAX]; /* base keys of the groups or channels of this page; owned */
     size_t key_count, key;
     char member_cursor[96];
 };
+
+/* The uuid in the base key of a channel. */
+static struct cw_bytes channel_of(const struct cw_sweeper *sweeper)
+{
+    const char *key = sweeper->keys[sweeper->key];
+    return cw_bytes_make(key + strlen(sweeper->registry->prefix) + 4, CW_UUID_TEXT_SIZE - 1);
+}
 
 static void scan(struct cw_sweeper *sweeper);
 static void read_members(struct cw_sweeper *sweeper);
@@ -83,7 +91,10 @@ struct leaving {
     char key[CW_KEY_MAX];
     char node[CW_NODE_ID_MAX];
     char uuid[CW_UUID_TEXT_SIZE];
+    bool is_channel; /* else a member of the group `key` */
 };
+
+static void return_to_reaper(struct cw_registry *registry, const char *node, const char *uuid);
 
 static void on_left(void *arg, int rc)
 {
@@ -97,7 +108,9 @@ static void on_looked_up(void *arg, int rc, bool is_listed_now)
 {
     struct leaving *leaving = arg;
     const char *uuids[] = {leaving->uuid};
-    if (rc == CW_OK && !is_listed_now) {
+    if (rc == CW_OK && !is_listed_now && leaving->is_channel) {
+        return_to_reaper(leaving->registry, leaving->node, leaving->uuid);
+    } else if (rc == CW_OK && !is_listed_now) {
         CW_STAT(registry_repairs_total)++;
         if (cw_functions_leave(leaving->registry->endpoint, leaving->key, leaving->node, uuids, 1,
                                on_left, leaving) == CW_OK)
@@ -106,7 +119,8 @@ static void on_looked_up(void *arg, int rc, bool is_listed_now)
     free(leaving);
 }
 
-static void leave_entry(struct cw_sweeper *sweeper, const struct cw_member_info *member)
+static void look_up(struct cw_sweeper *sweeper, const struct cw_member_info *member,
+                    bool is_channel)
 {
     char nodes[CW_KEY_MAX];
     struct leaving *leaving = calloc(1, sizeof(*leaving));
@@ -116,6 +130,7 @@ static void leave_entry(struct cw_sweeper *sweeper, const struct cw_member_info 
         return;
     }
     leaving->registry = sweeper->registry;
+    leaving->is_channel = is_channel;
     (void)snprintf(leaving->key, sizeof(leaving->key), "%s", sweeper->keys[sweeper->key]);
     (void)snprintf(leaving->node, sizeof(leaving->node), "%.*s", (int)member->node.size,
                    member->node.data);
@@ -132,14 +147,28 @@ static void leave_entry(struct cw_sweeper *sweeper, const struct cw_member_info 
         free(leaving);
 }
 
-static void next_group(struct cw_sweeper *sweeper)
+static void read_channel(struct cw_sweeper *sweeper);
+
+static void begin_channels(struct cw_sweeper *sweeper)
+{
+    sweeper->is_at_channels = true;
+    (void)snprintf(sweeper->cursor, sizeof(sweeper->cursor), "0");
+    scan(sweeper);
+}
+
+/* The next group or channel of the page, the next page, the channels after the groups, the end. */
+static void go_on(struct cw_sweeper *sweeper)
 {
     sweeper->key++;
     (void)snprintf(sweeper->member_cursor, sizeof(sweeper->member_cursor), "0");
-    if (sweeper->key < sweeper->key_count)
+    if (sweeper->key < sweeper->key_count && sweeper->is_at_channels)
+        read_channel(sweeper);
+    else if (sweeper->key < sweeper->key_count)
         read_members(sweeper);
     else if (strcmp(sweeper->cursor, "0") != 0)
         scan(sweeper);
+    else if (!sweeper->is_at_channels)
+        begin_channels(sweeper);
     else {
         sweeper->is_urgent = false;
         end_sweep(sweeper);
@@ -158,11 +187,11 @@ static void on_members(void *arg, int rc, const struct cw_member_info *members, 
         cw_key_group(cw_bytes_text(sweeper->keys[sweeper->key]), sweeper->registry->prefix);
     for (size_t i = 0; i < count; i++)
         if (!is_accounted_for(sweeper, group, &members[i]))
-            leave_entry(sweeper, &members[i]);
+            look_up(sweeper, &members[i], false);
     (void)snprintf(sweeper->member_cursor, sizeof(sweeper->member_cursor), "%.*s",
                    (int)next_cursor.size, next_cursor.data);
     if (strcmp(sweeper->member_cursor, "0") == 0)
-        next_group(sweeper);
+        go_on(sweeper);
     else
         read_members(sweeper);
 }
@@ -175,18 +204,72 @@ static void read_members(struct cw_sweeper *sweeper)
         end_sweep(sweeper);
 }
 
+/* CHANNELS: one whose node is no more, or does not know it, goes back to where the reaper finds it.
+ */
+
+static void return_to_reaper(struct cw_registry *registry, const char *node, const char *uuid)
+{
+    char key[CW_KEY_MAX + 2];
+    size_t length = cw_key_write(key, registry->prefix, 'n', cw_bytes_text(node));
+    (void)snprintf(key + length, 3, ":c");
+    struct cw_bytes add[] = {cw_bytes_text("SADD"), cw_bytes_text(key), cw_bytes_text(uuid)};
+    CW_STAT(registry_repairs_total)++;
+    (void)cw_functions_command(registry->endpoint, add, 3, NULL, NULL);
+    if (strcmp(node, registry->node_id) == 0) {
+        registry->needs_sweep = true;
+        return;
+    }
+    (void)snprintf(key, sizeof(key), "%s:nodes", registry->prefix);
+    struct cw_bytes list[] = {cw_bytes_text("FCALL"), cw_bytes_text("cw_node_list"),
+                              cw_bytes_text("1"),     cw_bytes_text(key),
+                              cw_bytes_text(node),    cw_bytes_text("0"),
+                              cw_bytes_text("0")};
+    (void)cw_functions_command(registry->endpoint, list, sizeof(list) / sizeof(list[0]), NULL,
+                               NULL);
+}
+
+static void on_channel(void *arg, int rc, const struct cw_bytes *strings, size_t count)
+{
+    struct cw_sweeper *sweeper = arg;
+    const struct cw_registry *registry = sweeper->registry;
+    if (rc != CW_OK || count != 1) {
+        end_sweep(sweeper);
+        return;
+    }
+    struct cw_member_info holder = {.channel = channel_of(sweeper), .node = strings[0]};
+    bool is_own = cw_bytes_is(holder.node, registry->node_id);
+    bool is_known = is_own ? cw_registry_find(registry, holder.channel) != NULL
+                           : is_listed(sweeper, holder.node);
+    if (holder.node.size > 0 &&
+        !is_known) /* without a node it is away or gone, and ends by itself */
+        look_up(sweeper, &holder, true);
+    go_on(sweeper);
+}
+
+static void read_channel(struct cw_sweeper *sweeper)
+{
+    struct cw_bytes args[] = {cw_bytes_text("HMGET"), cw_bytes_text(sweeper->keys[sweeper->key]),
+                              cw_bytes_text("node")};
+    if (cw_functions_strings(sweeper->registry->endpoint, args, 3, on_channel, sweeper) != CW_OK)
+        end_sweep(sweeper);
+}
+
 /* KEYS */
 
-/* `<prefix>:{g:G}:m` -> the base key; false: it is another kind of key. */
+/* `<prefix>:{g:G}:m` or `<prefix>:{c:U}` -> the base key; false: it is another kind of key. */
 static bool take_key(struct cw_sweeper *sweeper, struct cw_bytes key)
 {
-    if (key.size < 3 || key.size - 2 >= CW_KEY_MAX || memcmp(key.data + key.size - 2, ":m", 2) != 0)
+    size_t tail = sweeper->is_at_channels ? 0 : 2;
+    if (key.size <= tail || key.size - tail >= CW_KEY_MAX || key.data[key.size - tail - 1] != '}')
         return false;
-    struct cw_bytes base = cw_bytes_make(key.data, key.size - 2);
-    if (cw_key_group(base, sweeper->registry->prefix).size == 0)
+    (void)snprintf(sweeper->keys[sweeper->key_count], CW_KEY_MAX, "%.*s", (int)(key.size - tail),
+                   key.data);
+    struct cw_bytes base = cw_bytes_text(sweeper->keys[sweeper->key_count]);
+    bool is_group = cw_key_group(base, sweeper->registry->prefix).size > 0;
+    bool is_channel = base.size == strlen(sweeper->registry->prefix) + 4 + CW_UUID_TEXT_SIZE;
+    if (sweeper->is_at_channels ? !is_channel : !is_group)
         return false;
-    (void)snprintf(sweeper->keys[sweeper->key_count++], CW_KEY_MAX, "%.*s", (int)base.size,
-                   base.data);
+    sweeper->key_count++;
     return true;
 }
 
@@ -202,14 +285,15 @@ static void on_keys(void *arg, int rc, struct cw_bytes cursor, const struct cw_b
     sweeper->key_count = 0;
     for (size_t i = 0; i < count && sweeper->key_count < KEYS_MAX; i++)
         (void)take_key(sweeper, keys[i]);
-    sweeper->key = (size_t)-1; /* next_group() begins with 0 */
-    next_group(sweeper);
+    sweeper->key = (size_t)-1; /* go_on() begins with 0 */
+    go_on(sweeper);
 }
 
 static void scan(struct cw_sweeper *sweeper)
 {
     char pattern[CW_PREFIX_MAX + 16];
-    (void)snprintf(pattern, sizeof(pattern), "%s:{g:*}:m", sweeper->registry->prefix);
+    (void)snprintf(pattern, sizeof(pattern), "%s:{%s", sweeper->registry->prefix,
+                   sweeper->is_at_channels ? "c:*}" : "g:*}:m");
     struct cw_bytes args[] = {cw_bytes_text("SCAN"),  cw_bytes_text(sweeper->cursor),
                               cw_bytes_text("MATCH"), cw_bytes_text(pattern),
                               cw_bytes_text("COUNT"), cw_bytes_text("200")};
@@ -240,6 +324,7 @@ static void begin_sweep(struct cw_sweeper *sweeper)
 {
     char key[CW_KEY_MAX];
     sweeper->is_sweeping = true;
+    sweeper->is_at_channels = false;
     sweeper->nodes = calloc(CW_FUNCTIONS_STRINGS_MAX, sizeof(*sweeper->nodes));
     sweeper->keys = calloc(KEYS_MAX, sizeof(*sweeper->keys));
     (void)snprintf(key, sizeof(key), "%s:nodes", sweeper->registry->prefix);

@@ -190,9 +190,10 @@ CW_API CW_MUST_CHECK int cw_cluster_join(struct cw_cluster_channel *channel, str
                                          void *arg);
 
 /**
- * Leaves: no message of it comes from this call on. A NULL `fn` is fine. CW_ERR_NOT_FOUND: it is
- * not in the group; CW_ERR_BUSY: a join or leave is under way; CW_ERR_UNAVAILABLE; then `fn` is not
- * called.
+ * Leaves: no message of it comes from this call on. Without `fn` that holds whatever the link is,
+ * and Redis is told as soon as it may be. CW_ERR_NOT_FOUND: it is not in the group; CW_ERR_BUSY: a
+ * join or leave is under way; CW_ERR_UNAVAILABLE (only with `fn`): nothing was done; then `fn` is
+ * not called.
  */
 CW_API CW_MUST_CHECK int cw_cluster_leave(struct cw_cluster_channel *channel, struct cw_bytes group,
                                           cw_done_fn fn, void *arg);
