@@ -88,6 +88,7 @@ static void drop_if_done(struct cw_membership *membership)
 /* From JOINED: no message any more. */
 static void stop_delivery(struct cw_membership *membership)
 {
+    assert(membership->interest != NULL); /* it is unlinked once, at the end */
     if (membership->state != CW_MEMBERSHIP_JOINED)
         return;
     membership->interest->joined--;
@@ -111,6 +112,7 @@ static void unlink_membership(struct cw_membership *membership)
 static void queue_leave(struct cw_memberships *memberships, struct cw_membership *membership)
 {
     struct cw_interest *interest = membership->interest;
+    assert(interest != NULL); /* it is unlinked once, at the end */
     cw_list_remove(&membership->in_interest);
     stop_delivery(membership);
     membership->state = CW_MEMBERSHIP_LEAVING;

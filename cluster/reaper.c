@@ -50,7 +50,6 @@ struct cw_reaper {
     size_t left_count, left_capacity;
     size_t calls; /* answers of this step that are still out */
     bool has_failed;
-    bool is_detached; /* the page's second detach is under way */
 };
 
 static void set_timer(struct cw_reaper *reaper)
@@ -112,14 +111,77 @@ static void forget_page(struct cw_reaper *reaper)
         fail_job(reaper);
 }
 
+/* DETACH, of every channel of the page; `mode` as in cw_functions_detach. */
+
+struct detaching {
+    struct cw_reaper *reaper;
+    char uuid[CW_UUID_TEXT_SIZE];
+};
+
+static void send_detach(struct cw_reaper *reaper, const char *uuid, const char *mode,
+                        cw_detached_fn fn)
+{
+    char key[CW_KEY_MAX];
+    struct detaching *detaching = calloc(1, sizeof(*detaching));
+    if (detaching == NULL) {
+        reaper->has_failed = true;
+        return;
+    }
+    detaching->reaper = reaper;
+    (void)snprintf(detaching->uuid, sizeof(detaching->uuid), "%s", uuid);
+    (void)cw_key_write(key, reaper->registry->prefix, 'c', cw_bytes_text(uuid));
+    if (cw_functions_detach(reaper->registry->endpoint, key, reaper->node_id, 0, mode, fn,
+                            detaching) == CW_OK) {
+        reaper->calls++;
+    } else {
+        free(detaching);
+        reaper->has_failed = true;
+    }
+}
+
+/* What has to follow is done when the last answer has come; the first call is the caller's own. */
+static void send_detaches(struct cw_reaper *reaper, const char *mode, cw_detached_fn fn)
+{
+    reaper->calls = 1;
+    for (size_t i = 0; i < reaper->uuid_count && !reaper->has_failed; i++)
+        send_detach(reaper, reaper->uuids[i], mode, fn);
+}
+
+/* FINISH: the groups are left, now the hashes may go. Twice, for what a reaper that stops half way
+ * has not left is still named by the hash. */
+
+static void end_finish(struct cw_reaper *reaper)
+{
+    if (--reaper->calls > 0)
+        return;
+    if (reaper->has_failed)
+        fail_job(reaper);
+    else
+        forget_page(reaper);
+}
+
+static void on_finished(void *arg, int rc, const struct cw_detached *detached)
+{
+    struct detaching *detaching = arg;
+    struct cw_reaper *reaper = detaching->reaper;
+    (void)detached;
+    reaper->has_failed |= rc != CW_OK;
+    free(detaching);
+    end_finish(reaper);
+}
+
+static void finish_page(struct cw_reaper *reaper)
+{
+    send_detaches(reaper, NULL, on_finished);
+    end_finish(reaper);
+}
+
 /* LEAVE: every group of every channel of the page, in batches per group. */
 
 static int compare_left(const void *a, const void *b)
 {
     return strcmp(((const struct left_group *)a)->name, ((const struct left_group *)b)->name);
 }
-
-static void detach_page(struct cw_reaper *reaper, bool is_last);
 
 static void on_left(void *arg, int rc)
 {
@@ -130,7 +192,7 @@ static void on_left(void *arg, int rc)
     if (reaper->has_failed)
         fail_job(reaper);
     else
-        detach_page(reaper, true);
+        finish_page(reaper);
 }
 
 static size_t leave_one_group(struct cw_reaper *reaper, size_t first)
@@ -183,19 +245,12 @@ static bool add_left(struct cw_reaper *reaper, struct cw_bytes group, const char
     return true;
 }
 
-struct detaching {
-    struct cw_reaper *reaper;
-    char uuid[CW_UUID_TEXT_SIZE];
-};
-
 static void end_detach(struct cw_reaper *reaper)
 {
     if (--reaper->calls > 0)
         return;
     if (reaper->has_failed)
         fail_job(reaper);
-    else if (reaper->is_detached)
-        forget_page(reaper);
     else
         leave_groups(reaper);
 }
@@ -213,30 +268,10 @@ static void on_detached(void *arg, int rc, const struct cw_detached *detached)
     end_detach(reaper);
 }
 
-/* Twice: what a reaper that stops half way has not left is still named by the hash. */
-static void detach_page(struct cw_reaper *reaper, bool is_last)
+static void detach_page(struct cw_reaper *reaper)
 {
-    reaper->is_detached = is_last;
     reaper->left_count = 0;
-    reaper->calls = 1;
-    for (size_t i = 0; i < reaper->uuid_count && !reaper->has_failed; i++) {
-        char key[CW_KEY_MAX];
-        struct detaching *detaching = calloc(1, sizeof(*detaching));
-        if (detaching == NULL) {
-            reaper->has_failed = true;
-            break;
-        }
-        detaching->reaper = reaper;
-        (void)snprintf(detaching->uuid, sizeof(detaching->uuid), "%s", reaper->uuids[i]);
-        (void)cw_key_write(key, reaper->registry->prefix, 'c', cw_bytes_text(detaching->uuid));
-        if (cw_functions_detach(reaper->registry->endpoint, key, reaper->node_id, 0,
-                                is_last ? NULL : "reap", on_detached, detaching) == CW_OK) {
-            reaper->calls++;
-        } else {
-            free(detaching);
-            reaper->has_failed = true;
-        }
-    }
+    send_detaches(reaper, "reap", on_detached);
     end_detach(reaper);
 }
 
@@ -254,7 +289,7 @@ static void end_tell(struct cw_reaper *reaper)
     if (reaper->has_failed)
         fail_job(reaper);
     else
-        detach_page(reaper, false);
+        detach_page(reaper);
 }
 
 /* Refused by Redis: the queue keeps it. */
@@ -321,7 +356,7 @@ static void work_on_page(struct cw_reaper *reaper)
     if (reaper->tells)
         tell_page(reaper);
     else
-        detach_page(reaper, false);
+        detach_page(reaper);
 }
 
 /* PAGE: some of the node's channels. */

@@ -312,10 +312,12 @@ static void on_nodes(void *arg, int rc, const struct cw_bytes *nodes, size_t cou
         return;
     }
     sweeper->node_count = 0;
-    for (size_t i = 0; i < count; i++)
-        if (nodes[i].size < CW_NODE_ID_MAX)
+    for (size_t i = 0; i < count; i++) {
+        if (nodes[i].size < CW_NODE_ID_MAX) {
             (void)snprintf(sweeper->nodes[sweeper->node_count++], CW_NODE_ID_MAX, "%.*s",
                            (int)nodes[i].size, nodes[i].data);
+        }
+    }
     (void)snprintf(sweeper->cursor, sizeof(sweeper->cursor), "0");
     scan(sweeper);
 }

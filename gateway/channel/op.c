@@ -8,6 +8,7 @@
 #include "base/stats.h"
 #include "channel/members.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -351,6 +352,7 @@ void cw_op_expire(struct cw_node *node)
     while ((first = cw_list_first(&node->deadlines)) != NULL) {
         struct cw_op *op = CW_CONTAINER(first, struct cw_op, in_deadlines);
         struct cw_channel *channel = op->channel;
+        assert(channel != NULL); /* a channel that goes takes its ops out of here */
         if (op->deadline_ms > now)
             break;
         bool was_handed_over = op->state == CW_OP_RUNNING;

@@ -68,7 +68,6 @@ static void end_replay(struct cw_replay *replay, int rc)
     replay->member->replay = NULL;
     free(replay);
     fn(arg, rc, has_gap);
-    start_queued(node);
 }
 
 static void tell_gap(struct cw_replay *replay, const struct cw_gap *gap)
@@ -143,6 +142,7 @@ static void on_page(void *arg, int rc, const struct cw_log_page *page)
     }
     if (rc != CW_OK) {
         end_replay(replay, rc);
+        start_queued(node);
         return;
     }
     for (size_t i = 0; i < page->count; i++)
@@ -164,10 +164,8 @@ static void start_queued(struct cw_node *node)
         set_state(replay, REPLAY_READING);
         int rc = cw_cluster_read(node->cluster, cw_bytes_text(replay->member->group->name),
                                  replay->position, on_page, replay);
-        if (rc != CW_OK) {
+        if (rc != CW_OK)
             end_replay(replay, rc);
-            return; /* it looked at the queue already */
-        }
     }
 }
 

@@ -193,10 +193,11 @@ static void begin_opening(struct cw_member *member, int rc)
     struct cw_event_ok at = {0};
     if (rc == CW_OK) {
         rc = begin(member, &at);
-        if (rc == CW_OK)
+        if (rc == CW_OK) {
             cw_channel_send_new_frame(channel,
                                       cw_event_joined((enum cw_kind)channel->kind, true, group,
                                                       at.has_position, at.position));
+        }
     } else {
         undo(member);
     }
