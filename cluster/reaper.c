@@ -25,7 +25,7 @@
 #define TICK_MS        1000
 #define TICK_JITTER_MS 500
 /* Channels at once: bursts so short that other clients' messages hardly wait for them. */
-#define PAGE 32
+#define PAGE 16
 
 enum reaper_state { REAPER_IDLE, REAPER_WORKING };
 
