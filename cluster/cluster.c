@@ -18,6 +18,7 @@
 #include "redis_embedded.h"
 #include "redis_url.h"
 #include "registry.h"
+#include "session.h"
 #include "sweeper.h"
 
 #include <event2/event.h>
@@ -262,6 +263,8 @@ static int build(struct cw_cluster *cluster, const struct cw_cluster_options *op
     cluster->interests.on_progress_arg = cluster;
     cw_registry_init(&cluster->registry, cluster->endpoint, &cluster->lease, cluster->prefix,
                      cluster->node_id, cluster->earlier_id, &cluster->events, cluster->events_arg);
+    cw_registry_set_session(&cluster->registry, options->session_ttl_s, options->queue_max,
+                            options->queue_bytes);
     cluster->registry.memberships = &cluster->memberships;
     cluster->registry.request_flush = request_flush;
     cluster->registry.on_attached = on_attached_again;
@@ -400,19 +403,90 @@ void cw_cluster_health(const struct cw_cluster *cluster, struct cw_cluster_healt
 
 /* Channels and groups. */
 
-int cw_cluster_attach(struct cw_cluster *cluster, const char *uuid, void *user,
+int cw_cluster_attach(struct cw_cluster *cluster, const char *uuid, void *user, cw_attach_fn fn,
                       struct cw_cluster_channel **ret_channel)
 {
-    return cw_registry_add(&cluster->registry, cluster, uuid, user, ret_channel);
+    int rc = cw_registry_add(&cluster->registry, cluster, uuid, user, ret_channel);
+    if (rc == CW_OK)
+        (*ret_channel)->fn.attached = fn;
+    return rc;
 }
 
-void cw_cluster_detach(struct cw_cluster_channel *channel)
+int cw_cluster_find_session(struct cw_cluster *cluster, struct cw_bytes uuid,
+                            const unsigned char *digest, const char *user, cw_session_fn fn,
+                            void *arg)
+{
+    char key[CW_KEY_MAX];
+    if (!cw_uuid_is_valid(uuid))
+        return CW_ERR_INVALID;
+    (void)cw_key_write(key, cluster->prefix, 'c', uuid);
+    return cw_session_find(cluster->endpoint, key,
+                           cw_bytes_make((const char *)digest, CW_SESSION_DIGEST_SIZE), user, fn,
+                           arg);
+}
+
+int cw_cluster_resume(struct cw_cluster *cluster, const char *uuid, void *user,
+                      const unsigned char *digest, cw_resume_fn fn,
+                      struct cw_cluster_channel **ret_channel)
+{
+    int rc = cw_registry_add(&cluster->registry, cluster, uuid, user, ret_channel);
+    if (rc != CW_OK)
+        return rc;
+    cw_registry_resume(*ret_channel, digest);
+    (*ret_channel)->fn.resumed = fn;
+    return CW_OK;
+}
+
+void *cw_cluster_find(const struct cw_cluster *cluster, struct cw_bytes uuid)
+{
+    const struct cw_cluster_channel *channel = cw_registry_find(&cluster->registry, uuid);
+    return channel == NULL ? NULL : channel->user;
+}
+
+void cw_cluster_settle_session(struct cw_cluster_channel *channel)
+{
+    const struct cw_cluster *cluster = channel->cluster;
+    char key[CW_KEY_MAX];
+    if (channel->state != CW_ATTACHED)
+        return;
+    (void)cw_key_write(key, cluster->prefix, 'c', cw_bytes_text(channel->uuid));
+    cw_session_settle(cluster->endpoint, key, cluster->node_id, channel->generation);
+}
+
+void cw_cluster_start_inbox(struct cw_cluster_channel *channel, struct cw_position since,
+                            void (*fn)(void *user))
+{
+    channel->inbox.last = since;
+    channel->inbox.on_read = fn;
+    channel->inbox.wants_more = true;
+    cw_inbox_pause(&channel->cluster->inboxes, channel, false);
+}
+
+void cw_cluster_pause_inbox(struct cw_cluster_channel *channel, bool is_paused)
+{
+    cw_inbox_pause(&channel->cluster->inboxes, channel, is_paused);
+}
+
+struct cw_position cw_cluster_inbox_position(const struct cw_cluster_channel *channel)
+{
+    return channel->inbox.last;
+}
+
+void cw_cluster_detach(struct cw_cluster_channel *channel, const struct cw_leaving *leaving)
 {
     if (channel == NULL)
         return;
     struct cw_cluster *cluster = channel->cluster;
+    struct cw_departure *departure = leaving == NULL ? NULL : cw_departure_create(leaving);
     cw_memberships_remove_all(&cluster->memberships, channel);
-    cw_registry_remove(&cluster->registry, channel);
+    cw_registry_remove(&cluster->registry, channel, departure);
+}
+
+void cw_cluster_abandon(struct cw_cluster_channel *channel)
+{
+    struct cw_cluster *cluster = channel->cluster;
+    cw_memberships_remove_all(&cluster->memberships, channel);
+    cw_registry_abandon(&cluster->registry, channel);
 }
 
 int cw_cluster_join(struct cw_cluster_channel *channel, struct cw_bytes group, bool wants_presence,

@@ -298,8 +298,9 @@ static void on_attached(struct cw_redis_request *request, int rc, const redisRep
 }
 
 int cw_functions_attach(struct cw_endpoint *endpoint, const char *channel_key, const char *node,
-                        uint64_t expected, const char *earlier_node, const struct cw_bytes *fields,
-                        size_t field_count, cw_attached_fn fn, void *arg)
+                        uint64_t expected, const char *earlier_node, const char *inbox_limits,
+                        const struct cw_bytes *fields, size_t field_count, cw_attached_fn fn,
+                        void *arg)
 {
     struct cw_bytes args[32];
     char generation[24 + CW_NODE_ID_MAX];
@@ -312,7 +313,7 @@ int cw_functions_attach(struct cw_endpoint *endpoint, const char *channel_key, c
     args[n++] = cw_bytes_text(channel_key);
     args[n++] = cw_bytes_text(node);
     args[n++] = cw_bytes_text(generation);
-    args[n++] = cw_bytes_text(CW_INBOX_LIMITS);
+    args[n++] = cw_bytes_text(inbox_limits);
     for (size_t i = 0; i < field_count && n < sizeof(args) / sizeof(args[0]); i++)
         args[n++] = fields[i];
     struct call *call = create_call(on_attached, arg);
@@ -338,18 +339,27 @@ static void on_detached(struct cw_redis_request *request, int rc, const redisRep
 }
 
 int cw_functions_detach(struct cw_endpoint *endpoint, const char *channel_key, const char *node,
-                        int64_t resume_s, const char *mode, cw_detached_fn fn, void *arg)
+                        int64_t resume_s, const char *mode, const struct cw_bytes *more,
+                        size_t more_count, cw_detached_fn fn, void *arg)
 {
+    struct cw_bytes args[7 + CW_FUNCTIONS_STRINGS_MAX];
     char seconds[24];
+    size_t n = 0;
     (void)snprintf(seconds, sizeof(seconds), "%" PRId64, resume_s);
-    struct cw_bytes args[] = {cw_bytes_text("FCALL"), cw_bytes_text("cw_node_detach"),
-                              cw_bytes_text("1"),     cw_bytes_text(channel_key),
-                              cw_bytes_text(node),    cw_bytes_text(seconds),
-                              cw_bytes_text(mode)};
+    args[n++] = cw_bytes_text("FCALL");
+    args[n++] = cw_bytes_text("cw_node_detach");
+    args[n++] = cw_bytes_text("1");
+    args[n++] = cw_bytes_text(channel_key);
+    args[n++] = cw_bytes_text(node);
+    args[n++] = cw_bytes_text(seconds);
+    if (mode != NULL)
+        args[n++] = cw_bytes_text(mode);
+    for (size_t i = 0; i < more_count && n < sizeof(args) / sizeof(args[0]); i++)
+        args[n++] = more[i];
     struct call *call = create_call(on_detached, arg);
     if (call != NULL)
         call->fn.detached = fn;
-    return send_call(endpoint, call, args, mode == NULL ? 6 : 7);
+    return send_call(endpoint, call, args, n);
 }
 
 static void on_strings(struct cw_redis_request *request, int rc, const redisReply *reply)

@@ -21,9 +21,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** "<queue-max> <queue-bytes>": bounds of a channel's inbox, handed along when it is attached. */
-#define CW_INBOX_LIMITS "100 1048576"
-
 /** Most uuids in one call of join, leave or a set command: a call stays well under a millisecond.
  */
 #define CW_FUNCTIONS_BATCH 128
@@ -67,12 +64,12 @@ struct cw_attached {
 };
 typedef void (*cw_attached_fn)(void *arg, int rc, const struct cw_attached *attached);
 /** cw_node_attach: takes a channel of generation `expected`, or what `earlier_node` (this node's id
- * before; "": none) took; `fields`: name, value, name, value,
- * ... */
+ * before; "": none) took; `inbox_limits`: "<queue-max> <queue-bytes>"; `fields`: name, value, ...
+ */
 CW_MUST_CHECK int cw_functions_attach(struct cw_endpoint *endpoint, const char *channel_key,
                                       const char *node, uint64_t expected, const char *earlier_node,
-                                      const struct cw_bytes *fields, size_t field_count,
-                                      cw_attached_fn fn, void *arg);
+                                      const char *inbox_limits, const struct cw_bytes *fields,
+                                      size_t field_count, cw_attached_fn fn, void *arg);
 
 /** What cw_node_detach says; views are valid during the callback. */
 struct cw_detached {
@@ -82,9 +79,10 @@ struct cw_detached {
 };
 typedef void (*cw_detached_fn)(void *arg, int rc, const struct cw_detached *detached);
 /** cw_node_detach: frees the channel if it is still of `node`; kept `resume_s` seconds (0:
- * deleted). */
+ * deleted). `mode`, which may be NULL, and what it wants as README.md says. */
 CW_MUST_CHECK int cw_functions_detach(struct cw_endpoint *endpoint, const char *channel_key,
                                       const char *node, int64_t resume_s, const char *mode,
+                                      const struct cw_bytes *more, size_t more_count,
                                       cw_detached_fn fn, void *arg);
 /** cw_node_renew: the node's lease; `flag` false: it was gone (and is made only if `is_new`). */
 CW_MUST_CHECK int cw_functions_renew(struct cw_endpoint *endpoint, const char *node_key,
@@ -137,7 +135,7 @@ CW_MUST_CHECK int cw_functions_inbox(struct cw_endpoint *endpoint, const char *c
 
 /** Any command that answers with a list of strings; nil is an empty view. */
 typedef void (*cw_strings_fn)(void *arg, int rc, const struct cw_bytes *strings, size_t count);
-#define CW_FUNCTIONS_STRINGS_MAX 1024
+#define CW_FUNCTIONS_STRINGS_MAX 2400
 CW_MUST_CHECK int cw_functions_strings(struct cw_endpoint *endpoint, const struct cw_bytes *args,
                                        size_t count, cw_strings_fn fn, void *arg);
 

@@ -27,6 +27,7 @@ void cw_inboxes_init(struct cw_inboxes *inboxes, struct cw_registry *registry)
 
 void cw_inbox_forget(struct cw_inbox *inbox)
 {
+    inbox->on_read = NULL;
     cw_list_remove(&inbox->in_queue);
 }
 
@@ -49,7 +50,7 @@ static bool step(struct cw_cluster_channel *channel, struct cw_envelope *entry, 
         break;
     }
     CW_STAT(direct_messages_total)++;
-    registry->events.on_direct(registry->events_arg, channel->user, &entry->message);
+    registry->events.on_direct(registry->events_arg, channel->user, &entry->message, is_live);
     return true;
 }
 
@@ -127,6 +128,14 @@ static bool take_request(struct cw_inboxes *inboxes, struct cw_cluster_channel *
 
 /* Reading. */
 
+static void tell_read(struct cw_cluster_channel *channel)
+{
+    void (*on_read)(void *user) = channel->inbox.on_read;
+    channel->inbox.on_read = NULL;
+    if (on_read != NULL)
+        on_read(channel->user);
+}
+
 static void start_reads(struct cw_inboxes *inboxes);
 
 struct reading {
@@ -186,7 +195,9 @@ static void on_page(void *arg, int rc, const struct cw_inbox_page *page)
         }
         if (wants_more && rc == CW_OK)
             cw_inbox_catch_up(inboxes, channel);
-        if (rc == CW_OK)
+        else
+            tell_read(channel); /* without a link the rest comes when it is back */
+        if (rc == CW_OK && channel->registry != NULL)
             take_requests(inboxes, channel, page);
     }
     cw_registry_unref_channel(channel);
@@ -211,6 +222,7 @@ static void start_reads(struct cw_inboxes *inboxes)
         if (cw_functions_inbox(registry->endpoint, key, registry->node_id, inbox->last,
                                inbox->last_request, on_page, reading) != CW_OK) {
             free(reading); /* no link: read again when it is back */
+            tell_read(channel);
             continue;
         }
         cw_registry_ref_channel(channel);
@@ -221,6 +233,10 @@ static void start_reads(struct cw_inboxes *inboxes)
 
 void cw_inbox_catch_up(struct cw_inboxes *inboxes, struct cw_cluster_channel *channel)
 {
+    if (channel->inbox.is_paused) {
+        channel->inbox.wants_more = true;
+        return;
+    }
     if (channel->inbox.is_reading) {
         channel->inbox.wants_more = true;
     } else {
@@ -228,6 +244,22 @@ void cw_inbox_catch_up(struct cw_inboxes *inboxes, struct cw_cluster_channel *ch
         cw_list_push_back(&inboxes->readers, &channel->inbox.in_queue);
     }
     start_reads(inboxes);
+}
+
+void cw_inbox_pause(struct cw_inboxes *inboxes, struct cw_cluster_channel *channel, bool is_paused)
+{
+    struct cw_inbox *inbox = &channel->inbox;
+    if (inbox->is_paused == is_paused)
+        return;
+    inbox->is_paused = is_paused;
+    if (is_paused && cw_list_is_linked(&inbox->in_queue)) {
+        cw_list_remove(&inbox->in_queue);
+        inbox->wants_more = true;
+    }
+    if (!is_paused && inbox->wants_more && !inbox->is_reading) {
+        inbox->wants_more = false;
+        cw_inbox_catch_up(inboxes, channel);
+    }
 }
 
 void cw_inboxes_catch_up_all(struct cw_inboxes *inboxes)
@@ -266,7 +298,7 @@ void cw_inboxes_on_direct(struct cw_inboxes *inboxes, struct cw_bytes bytes)
         CW_STAT(group_bad_envelopes_total)++;
         return;
     }
-    if (channel->inbox.is_reading)
+    if (channel->inbox.is_reading || channel->inbox.is_paused)
         channel->inbox.wants_more = true;
     else if (!step(channel, &entry, true))
         cw_inbox_catch_up(inboxes, channel);

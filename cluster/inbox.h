@@ -25,9 +25,11 @@ struct cw_inbox {
     struct cw_list_node in_queue; /* in cw_inboxes.readers or .retrying */
     struct cw_position last;      /* of direct messages */
     uint64_t last_request;
+    void (*on_read)(void *user); /* called once when all that was kept has been read; NULL: not */
     bool is_reading;
     bool wants_more;  /* something came while it was read, or while a request was handled */
     bool is_handling; /* a request is out with the application */
+    bool is_paused;   /* what comes waits in Redis */
 };
 
 struct cw_inboxes {
@@ -45,11 +47,13 @@ void cw_inboxes_on_request(struct cw_inboxes *inboxes, struct cw_bytes bytes);
 void cw_inbox_catch_up(struct cw_inboxes *inboxes, struct cw_cluster_channel *channel);
 /** The same for all attached channels. */
 void cw_inboxes_catch_up_all(struct cw_inboxes *inboxes);
+/** Nothing more is read (after the page under way), or what came meanwhile. */
+void cw_inbox_pause(struct cw_inboxes *inboxes, struct cw_cluster_channel *channel, bool is_paused);
 /** As cw_cluster_request_done. */
 void cw_inbox_request_done(struct cw_inboxes *inboxes, struct cw_cluster_channel *channel, int rc);
 /** Reads again the channels whose requests could not be done. */
 void cw_inboxes_retry(struct cw_inboxes *inboxes);
-/** The channel goes. */
+/** The channel goes; on_read is not called. */
 void cw_inbox_forget(struct cw_inbox *inbox);
 
 #endif

@@ -122,6 +122,9 @@ static void send_detach(struct cw_reaper *reaper, const char *uuid, const char *
                         cw_detached_fn fn)
 {
     char key[CW_KEY_MAX];
+    int64_t resume_s = reaper->registry->session_ttl_s;
+    if (reaper->is_own_sweep && cw_registry_find(reaper->registry, cw_bytes_text(uuid)) != NULL)
+        return; /* it came back meanwhile */
     struct detaching *detaching = calloc(1, sizeof(*detaching));
     if (detaching == NULL) {
         reaper->has_failed = true;
@@ -130,8 +133,8 @@ static void send_detach(struct cw_reaper *reaper, const char *uuid, const char *
     detaching->reaper = reaper;
     (void)snprintf(detaching->uuid, sizeof(detaching->uuid), "%s", uuid);
     (void)cw_key_write(key, reaper->registry->prefix, 'c', cw_bytes_text(uuid));
-    if (cw_functions_detach(reaper->registry->endpoint, key, reaper->node_id, 0, mode, fn,
-                            detaching) == CW_OK) {
+    if (cw_functions_detach(reaper->registry->endpoint, key, reaper->node_id, resume_s, mode, NULL,
+                            0, fn, detaching) == CW_OK) {
         reaper->calls++;
     } else {
         free(detaching);

@@ -4,6 +4,7 @@
  *   NEW --end of turn: node set, then channel hash--> ATTACHED --detach--> (gone)
  *   ATTACHED --to be announced again--> STALE --cw_node_attach, same generation--> ATTACHED
  *                                         '---- refused: another node has taken it --> given up
+ *   RESUMING --end of turn: node set, then cw_node_resume--> ATTACHED, or of no use
  *
  * Superset first (DESIGN: fencing): the node's set, then the channel's hash, then memberships;
  * removal in reverse. So a crash between two steps leaves nothing that can't be found. A fenced
@@ -26,23 +27,38 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum cw_attach_state { CW_ATTACH_NEW, CW_ATTACH_STALE, CW_ATTACHED, CW_DETACHING };
+enum cw_attach_state {
+    CW_ATTACH_NEW,
+    CW_ATTACH_RESUMING,
+    CW_ATTACH_STALE,
+    CW_ATTACHED,
+    CW_DETACHING,
+};
+
+struct cw_departure;
 
 struct cw_cluster_channel {
     struct cw_map_node in_by_uuid;   /* in cw_registry.by_uuid */
     struct cw_list_node in_channels; /* in cw_registry.channels */
     struct cw_list_node in_turn;     /* in cw_registry.attaching or .detaching */
+    struct cw_list_node in_unknown;  /* in cw_registry.unknown */
     struct cw_cluster *cluster;
     struct cw_registry *registry;
     void *user;                 /* the caller's, for describe */
     struct cw_list memberships; /* struct cw_membership.in_channel */
     struct cw_inbox inbox;
-    uint64_t generation; /* as Redis has it; 0: not written yet */
+    union {
+        cw_attach_fn attached;
+        cw_resume_fn resumed;       /* RESUMING */
+    } fn;                           /* NULL: it was called */
+    struct cw_departure *departure; /* DETACHING: owned; NULL: for good */
+    uint64_t generation; /* as Redis has it, or a later one seen while RESUMING; 0: not written */
     uint32_t calls;      /* answers under way: freed after the last */
     uint8_t state;       /* enum cw_attach_state */
-    bool is_attaching;   /* an attach is under way: one at a time, their generations would clash */
-    bool wants_again;    /* announced again meanwhile */
-    bool is_announced;   /* its `connect` was emitted, its `disconnect` was not */
+    unsigned char digest[CW_SESSION_DIGEST_SIZE]; /* RESUMING: of the token that the client has */
+    bool is_attaching; /* an attach is under way: one at a time, their generations would clash */
+    bool wants_again;  /* announced again meanwhile */
+    bool is_announced; /* its `connect` was emitted, its `disconnect` was not */
     char uuid[CW_UUID_TEXT_SIZE];
 };
 
@@ -67,8 +83,12 @@ struct cw_registry {
     void *events_arg;
     struct cw_map by_uuid; /* those that are not DETACHING */
     struct cw_list channels;
+    struct cw_list unknown; /* those whose `fn` waits for an answer of Redis, or for its absence */
     struct cw_list attaching; /* to be written at the end of the turn */
     struct cw_list detaching; /* to be removed at the end of the turn, after their memberships */
+    int64_t session_ttl_s;    /* of channels of nodes that died; 0: they end */
+    char inbox_limits[48];    /* "<queue-max> <queue-bytes>" */
+    int64_t queue_max, queue_bytes;
     size_t count;
     size_t removals;  /* batches of channels whose end Redis has not confirmed yet */
     bool is_suspect;  /* a write failed or its outcome is unknown: announce all again */
@@ -81,11 +101,21 @@ void cw_registry_init(struct cw_registry *registry, struct cw_endpoint *endpoint
                       void *events_arg);
 void cw_registry_finish(struct cw_registry *registry);
 
+/** Bounds of inboxes and how long lost channels are kept; 0: the defaults of cluster.h. */
+void cw_registry_set_session(struct cw_registry *registry, int64_t ttl_s, int64_t queue_max,
+                             int64_t queue_bytes);
+
+/** A NEW channel. CW_ERR_BUSY: its uuid is here; CW_ERR_NOMEM. */
 CW_MUST_CHECK int cw_registry_add(struct cw_registry *registry, struct cw_cluster *cluster,
                                   const char *uuid, void *user,
                                   struct cw_cluster_channel **ret_channel);
-/** Its memberships are gone already; frees it at the end of the turn. */
-void cw_registry_remove(struct cw_registry *registry, struct cw_cluster_channel *channel);
+/** What was just added is RESUMING, by the session of this digest. */
+void cw_registry_resume(struct cw_cluster_channel *channel, const unsigned char *digest);
+/** Its memberships are gone already; frees it at the end of the turn. Takes `departure`. */
+void cw_registry_remove(struct cw_registry *registry, struct cw_cluster_channel *channel,
+                        struct cw_departure *departure);
+/** The same, but Redis is not told: another connection here takes it over. */
+void cw_registry_abandon(struct cw_registry *registry, struct cw_cluster_channel *channel);
 struct cw_cluster_channel *cw_registry_find(const struct cw_registry *registry,
                                             struct cw_bytes uuid);
 

@@ -78,11 +78,10 @@ static void on_gap(void *arg, void *local, const struct cw_gap *gap)
     cw_group_tell_gap(local, gap);
 }
 
-static void on_direct(void *arg, void *user, const struct cw_message *message)
+static void on_direct(void *arg, void *user, const struct cw_message *message, bool is_live)
 {
-    struct cw_channel *channel = user;
     if (is_payload_good(arg, message))
-        cw_channel_send_new_frame(channel, cw_event_message((enum cw_kind)channel->kind, message));
+        cw_channel_send_direct(user, message, is_live);
 }
 
 static void on_direct_gap(void *arg, void *user, const struct cw_gap *gap)
@@ -90,7 +89,7 @@ static void on_direct_gap(void *arg, void *user, const struct cw_gap *gap)
     struct cw_channel *channel = user;
     (void)arg;
     CW_STAT(direct_gaps_total)++;
-    cw_channel_tell_gap(channel, cw_bytes_text(NULL), gap);
+    cw_channel_tell_gap(channel, NULL, gap);
 }
 
 static void on_request(void *arg, void *user, enum cw_channel_request request, struct cw_bytes text)
@@ -129,6 +128,7 @@ static void describe(void *user, struct cw_channel_info *ret_info)
     ret_info->expires_s = channel->expires_s;
     ret_info->address = channel->address;
     ret_info->user = NULL;
+    ret_info->session = channel->has_session ? channel->digest : NULL;
 }
 
 static struct cw_history_limits history(void *arg, struct cw_bytes group)
@@ -224,6 +224,9 @@ void cw_gateway_options_init(struct cw_gateway_options *options)
         .heartbeat_interval_ms = 15000,
         .heartbeat_timeout_ms = 30000,
         .op_timeout_ms = 5000,
+        .session_ttl_s = 60,
+        .queue_max = 100,
+        .queue_bytes = 1 << 20,
         .payload_max = 64 << 10,
         .max_connections = 10000,
         .max_message = 64 << 10,
@@ -247,6 +250,7 @@ void cw_gateway_set_limits(struct cw_gateway *gateway, const struct cw_gateway_o
         .heartbeat_timeout_ms = options->heartbeat_timeout_ms,
         .channel_ttl_s = options->channel_ttl_s,
         .channel_ttl_max_s = options->channel_ttl_max_s,
+        .session_ttl_s = options->session_ttl_s,
         .closes_raw_on_gap = options->closes_raw_on_gap,
     };
 }
@@ -263,6 +267,9 @@ static int build_cluster(struct cw_gateway *gateway, const struct cw_gateway_opt
         .payload_max = options->payload_max,
         .events_mask = options->events_mask,
         .events_max = options->events_max,
+        .session_ttl_s = options->session_ttl_s,
+        .queue_max = options->queue_max,
+        .queue_bytes = options->queue_bytes,
         .events = {.on_message = on_message,
                    .on_gap = on_gap,
                    .on_direct = on_direct,
@@ -285,7 +292,7 @@ static int build_node(struct cw_gateway *gateway, const struct cw_gateway_option
     node->id = cw_cluster_node_id(gateway->cluster);
     node->version = CW_VERSION;
     node->run_waiting_op = cw_dispatch_waiting_op;
-    node->join_opening_groups = cw_join_opening_groups;
+    node->open = cw_open_channel;
     cw_gateway_set_limits(gateway, options);
     /* It checks stored payloads too, whatever this node's own clients may send. */
     size_t max = options->max_message > CW_PAYLOAD_MAX ? options->max_message : CW_PAYLOAD_MAX;

@@ -57,6 +57,9 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     options->allow_origin = config->allow_origin;
     options->channel_ttl_s = config->channel_ttl_s;
     options->channel_ttl_max_s = config->channel_ttl_max_s;
+    options->session_ttl_s = config->session_ttl_s;
+    options->queue_max = config->queue_max;
+    options->queue_bytes = config->queue_bytes;
     options->heartbeat_interval_ms = config->heartbeat_interval_ms;
     options->heartbeat_timeout_ms = config->heartbeat_timeout_ms;
     options->op_timeout_ms = config->op_timeout_ms;

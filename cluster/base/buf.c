@@ -17,6 +17,7 @@ struct cw_buf *cw_buf_create(size_t size)
         return NULL;
     buf->refs = 1;
     buf->size = (uint32_t)size;
+    buf->log = 0;
     return buf;
 }
 

@@ -7,6 +7,7 @@
 #define CW_BASE_BUF_H
 
 #include <chanway/bytes.h>
+#include <chanway/message.h>
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,10 +15,13 @@
 struct cw_buf {
     uint32_t refs;
     uint32_t size;
+    uint64_t log;                /* whose entry it carries, in its owner's numbering; 0: none */
+    struct cw_position position; /* of that entry */
     char data[];
 };
 
-/** `size` bytes, not initialised, one reference. NULL: out of memory (or size over UINT32_MAX). */
+/** `size` bytes, not initialised, one reference, no log. NULL: out of memory (or size over
+ * UINT32_MAX). */
 struct cw_buf *cw_buf_create(size_t size);
 /** A copy of `bytes`. NULL: out of memory. */
 struct cw_buf *cw_buf_copy(struct cw_bytes bytes);

@@ -24,7 +24,9 @@
 --                       qe, qs, qb  epoch, offset and Lua state of the last direct message
 --                       qn          bytes of the messages that are kept
 --                       qmax, qbytes, qpay  limits that a node handed along, unless the defaults
+--                       qw          what was written last to a channel that is away
 --                       rs          number of the last request
+--                       s, so       digests of its session's tokens
 --                       ke          when :k0 and :k1 would have ended if it were not away
 --   ...:q        list   "<id> <body>", the first of an epoch "<id><<id before> <body>"
 --   ...:r        list   "<n> <body>": requests that no node has done yet
@@ -32,7 +34,7 @@
 --
 -- While the library loads, Redis hides every global but `redis`: no library function up here.
 
-local VERSION = 3 -- raised with every change: nodes load the library when it is missing or older
+local VERSION = 4 -- raised with every change: nodes load the library when it is missing or older
 
 local DEFAULTS = '100 300000 8388608 100000'
 local CFG_SHAPE = 'cfg is "<size> <ttl ms> <bytes> <keys> [<payload max>]"'

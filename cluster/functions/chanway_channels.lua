@@ -10,6 +10,7 @@
 
 local INBOX_LIMITS = { qmax = 100, qbytes = 1048576, qpay = PAYLOAD_MAX }
 local INBOX_TEXTS = { qmax = '100', qbytes = '1048576', qpay = PAYLOAD_MAX .. '' }
+local OLD_TOKEN_MS = 10000 -- how long a session's token holds after a resume, for a client that did not see it
 local GRAVE_S = 60 -- how long that is so at most when a channel ends: a dead node is reaped well before
 local LEFT = '-' -- the value of g:<group> if the group is left
 
@@ -104,10 +105,21 @@ local function bury(c, fields, every)
   redis.call('EXPIRE', c, GRAVE_S)
 end
 
--- Ends a channel, or leaves it to be resumed for `resume_s`.
-local function retire(c, fields, every, resume_s)
+-- Ends a channel, or leaves it to be resumed for `resume_s`. `written`, from its fifth on: what the
+-- connection that ends was written last, of direct messages, then group and position of each. Without it
+-- that is not known: of direct messages those up to here may be lost.
+local function retire(c, fields, every, resume_s, written)
   if resume_s == 0 then return bury(c, fields, every) end
-  redis.call('HSET', c, 'node', '')
+  local words = { 'node', '' }
+  if written and written[5] then
+    words[3], words[4] = 'qw', written[5]
+    for i = 6, #written, 2 do
+      words[i - 1], words[i] = 'g:' .. written[i], written[i + 1]
+    end
+  else
+    words[3], words[4] = 'qw', fields.qe and '?' .. fields.qe .. '-' .. (fields.qs or 0) or '0-0'
+  end
+  redis.call('HSET', c, unpack(words))
   redis.call('EXPIRE', c, fields.from and math.max(resume_s, GRAVE_S) or resume_s)
   if fields.qe then
     end_with_channel(c, c .. ':q')
@@ -203,19 +215,85 @@ local function node_attach(K, A)
   return { gen, old, groups, fields.qe or '0', tonumber(fields.qs) or 0 }
 end
 
--- A: node resume_s (0: for good) [reap|left] -> {owned, groups, user, gen}, all but `owned` also when
+-- === Sessions =======================================================================================
+-- The hash keeps digests of tokens: s of the one that holds, so "<end ms> <digest>" of the one before.
+
+local function holds(digest, s, so)
+  if s == digest then return true end
+  local ends = string.match(so or '', '^(%d+) ')
+  return ends ~= nil and tonumber(ends) > now_ms() and string.sub(so, #ends + 2) == digest
+end
+
+-- A: digest user -> {type, created, expires, node}; {} if there is no such session
+local function node_session(K, A)
+  if A[1] == '' then return bad('digest, user') end
+  local state = redis.call('HMGET', K[1], 'node', 's', 'so', 'user', 'type', 'created', 'expires')
+  if not state[1] or (state[4] or '') ~= A[2] or not holds(A[1], state[2] or '', state[3] or nil) then
+    return {}
+  end
+  return { state[5] or '', state[6] or '0', state[7] or '0', state[1] }
+end
+
+-- Takes a channel by its session. A: node digest new_digest user inbox_limits field value...
+-- -> {gen, the node before, qe, qs, direct, then group and position of each}; {} if there is no such
+-- session. Positions: what was written last to the connection before; '': not known; `direct` may begin
+-- with '?': those up to there may be lost.
+local function node_resume(K, A)
+  local c, node, digest = K[1], A[1], A[2]
+  local max, bytes, payload = split_inbox_limits(A[5])
+  if node == '' or digest == '' or A[3] == '' or not max or #A % 2 == 0 then
+    return bad('node, two digests, user, "<queue-max> <queue-bytes>", then field and value of each')
+  end
+  local fields, groups = read_channel(c)
+  local old = fields.node
+  if not old or (fields.user or '') ~= A[4] or not holds(digest, fields.s or '', fields.so) then return {} end
+  local gen = string.format('%.0f', tonumber(fields.gen or 0) + 1)
+  local direct = fields.qw or '?' .. (fields.qe or 0) .. '-' .. (fields.qs or 0)
+  local out = { gen, old, fields.qe or '0', fields.qs or '0', direct }
+  local words = { 'node', node, 'gen', gen, 's', A[3], 'so',
+    string.format('%.0f ', now_ms() + OLD_TOKEN_MS) .. digest }
+  for i = 1, #groups do
+    local name = 'g:' .. groups[i]
+    out[#out + 1], out[#out + 2] = groups[i], redis.call('HGET', c, name)
+    words[#words + 1], words[#words + 2] = name, ''
+  end
+  for i = 6, #A do words[#words + 1] = A[i] end
+  redis.call('HSET', c, unpack(words))
+  if fields.qw then redis.call('HDEL', c, 'qw') end
+  remember_limit(c, fields, 'qmax', max)
+  remember_limit(c, fields, 'qbytes', bytes)
+  remember_limit(c, fields, 'qpay', payload)
+  keep(c, fields, node)
+  if old ~= node then push(c, old, 'taken', gen) end
+  return out
+end
+
+-- The client has its new token. A: node gen -> 1; 0: not this node's any more
+local function node_settle(K, A)
+  if A[1] == '' or not is_count(A[2]) then return bad('node, generation') end
+  local state = redis.call('HMGET', K[1], 'node', 'gen')
+  if state[1] ~= A[1] or state[2] ~= A[2] then return 0 end
+  redis.call('HDEL', K[1], 'so')
+  return 1
+end
+
+-- A: node resume_s (0: for good) [reap|left [gen [direct [group position]...]]] -> {owned, groups, user, gen}, all but `owned` also when
 -- another node owns the channel now. The node's memberships are left. With reap they are not yet: the
 -- channel is taken from the node, and stays until a second call without it. With left nobody asks for
--- the answer, which is {owned, {}, '', 0}, the cheapest.
+-- the answer, which is {owned, {}, '', 0}, the cheapest: `gen` is the generation that the node knows, and
+-- positions as retire has them may follow.
 local function node_detach(K, A)
   local c, node, how, resume_s = K[1], A[1], A[3], tonumber(A[2])
-  if node == '' or not is_count(A[2], 9) or #A > 3 or (how and how ~= 'reap' and how ~= 'left') then
-    return bad('node, seconds, perhaps reap or left')
+  local is_right = #A == 2 or (how == 'reap' and #A == 3) or
+    (how == 'left' and (#A == 3 or (is_count(A[4]) and (#A == 4 or #A % 2 == 1))))
+  if node == '' or not is_count(A[2], 9) or not is_right then
+    return bad('node, seconds, perhaps reap, or left, a generation and positions')
   end
   if how == 'left' then
-    local state = redis.call('HMGET', c, 'node', 'from', 'qe', 'rs')
+    local state = redis.call('HMGET', c, 'node', 'from', 'qe', 'rs', 'gen')
+    if state[1] == node and A[4] and state[5] ~= A[4] then return { 0, {}, '', 0 } end
     if state[1] == node and not state[2] then
-      retire(c, { qe = state[3], rs = state[4] }, {}, resume_s)
+      retire(c, { qe = state[3], rs = state[4] }, {}, resume_s, A)
       return { 1, {}, '', 0 }
     end
   end
@@ -224,7 +302,7 @@ local function node_detach(K, A)
   if is_owner and how == 'reap' then
     redis.call('HSET', c, 'node', '', 'from', with(fields.from, node))
   elseif is_owner then
-    retire(c, fields, every, resume_s)
+    retire(c, fields, every, resume_s, A)
   elseif how ~= 'reap' then
     finish(c, fields, every, node, resume_s)
   end
@@ -293,6 +371,9 @@ local function node_dead(K)
 end
 
 register_for_nodes('cw_node_attach', 'c', 3, node_attach)
+register_for_nodes('cw_node_session', 'c', 2, node_session, 'no-writes')
+register_for_nodes('cw_node_resume', 'c', 5, node_resume)
+register_for_nodes('cw_node_settle', 'c', 2, node_settle, 'allow-oom')
 register_for_nodes('cw_node_detach', 'c', 2, node_detach, 'allow-oom')
 register_for_nodes('cw_node_mark', 'c', 2, node_mark, 'allow-oom')
 register_for_nodes('cw_node_renew', 'n', 1, node_renew, 'allow-oom')

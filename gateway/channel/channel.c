@@ -7,6 +7,9 @@
 #include "base/stats.h"
 #include "channel/members.h"
 #include "channel/op.h"
+#include "channel/opening.h"
+#include "channel/replay.h"
+#include "channel/session.h"
 #include "channel/stream.h"
 #include "protocol/event.h"
 #include "protocol/handshake.h"
@@ -17,6 +20,9 @@
 #include <string.h>
 
 #define SLOW_CONSUMER_RETRY_MS 1000
+#define TRY_AGAIN_MS           1000
+/* Direct messages that were kept are read on when the client has less than this to read. */
+#define DRAINED_BYTES (64 * 1024)
 
 static void describe_channel(const void *object, char *text, size_t size)
 {
@@ -47,39 +53,6 @@ static int64_t choose_expires(const struct cw_limits *limits, const struct cw_ha
     return expires;
 }
 
-static void find_since(const struct cw_handshake *handshake, struct cw_opening_group *group)
-{
-    for (size_t i = 0; i < handshake->group_since_count; i++) {
-        if (!cw_bytes_equal(handshake->group_since[i].group, group->name))
-            continue;
-        group->has_since = true;
-        group->since = handshake->group_since[i].position;
-    }
-}
-
-static int copy_groups(struct cw_channel *channel, const struct cw_handshake *handshake)
-{
-    size_t count = handshake->group_count;
-    size_t bytes = 0;
-    if (count == 0)
-        return CW_OK;
-    for (size_t i = 0; i < count; i++)
-        bytes += handshake->groups[i].size;
-    channel->opening_groups = calloc(1, count * sizeof(struct cw_opening_group) + bytes);
-    if (channel->opening_groups == NULL)
-        return CW_ERR_NOMEM;
-    char *at = (char *)(channel->opening_groups + count);
-    for (size_t i = 0; i < count; i++) {
-        struct cw_opening_group *group = &channel->opening_groups[i];
-        memcpy(at, handshake->groups[i].data, handshake->groups[i].size);
-        group->name = cw_bytes_make(at, handshake->groups[i].size);
-        find_since(handshake, group);
-        at += group->name.size;
-    }
-    channel->opening_count = (uint32_t)count;
-    return CW_OK;
-}
-
 static int add_to_node(struct cw_channel *channel)
 {
     struct cw_node *node = channel->node;
@@ -91,9 +64,6 @@ static int add_to_node(struct cw_channel *channel)
         node->all = grown;
         node->capacity = capacity;
     }
-    int rc = cw_map_add(&node->channels, &channel->in_channels);
-    if (rc < 0)
-        return rc;
     channel->index = (uint32_t)node->count;
     node->all[node->count++] = channel;
     CW_STAT(node_connections)++;
@@ -107,22 +77,47 @@ static void remove_from_node(struct cw_channel *channel)
     struct cw_channel *last = node->all[--node->count];
     node->all[channel->index] = last;
     last->index = channel->index;
-    cw_map_remove(&node->channels, &channel->in_channels);
     CW_STAT(node_connections)--;
 }
 
 static void free_channel(struct cw_channel *channel)
 {
     cw_list_remove(&channel->dirty);
+    cw_list_remove(&channel->in_later);
     cw_outbox_finish(&channel->outbox);
-    free(channel->opening_groups);
+    cw_opening_destroy(channel->opening);
     free(channel->publish_group);
     free(channel->address);
     free(channel);
 }
 
+/* Its name and age: of the channel that it takes up, or new. */
+static void identify(struct cw_channel *channel, const struct cw_handshake *handshake,
+                     const struct cw_resume *resume)
+{
+    int64_t now_ms = cw_clock_ms();
+    int64_t wall_ms = cw_clock_wall_ms();
+    channel->type = (uint8_t)handshake->type;
+    channel->last_seen_ms = now_ms;
+    if (resume == NULL) {
+        cw_uuid_generate(channel->uuid);
+        channel->created_ms = wall_ms;
+        channel->expires_s = (int32_t)choose_expires(&channel->node->limits, handshake);
+    } else {
+        memcpy(channel->uuid, resume->uuid, sizeof(channel->uuid));
+        if (!handshake->has_type)
+            channel->type = (uint8_t)resume->was.type;
+        channel->created_ms = resume->was.created_ms;
+        channel->expires_s = (int32_t)resume->was.expires_s;
+    }
+    if (channel->expires_s > 0)
+        channel->expires_at_ms =
+            now_ms + channel->created_ms - wall_ms + channel->expires_s * (int64_t)1000;
+}
+
 int cw_channel_create(struct cw_node *node, const struct cw_handshake *handshake,
-                      const char *address, void *connection, struct cw_channel **ret_channel)
+                      const struct cw_resume *resume, const char *address, void *connection,
+                      struct cw_channel **ret_channel)
 {
     struct cw_channel *channel = calloc(1, sizeof(*channel));
     if (channel == NULL)
@@ -130,18 +125,12 @@ int cw_channel_create(struct cw_node *node, const struct cw_handshake *handshake
     channel->node = node;
     channel->connection = connection;
     channel->kind = (uint8_t)handshake->kind;
-    channel->type = (uint8_t)handshake->type;
-    channel->created_ms = cw_clock_wall_ms();
-    channel->last_seen_ms = cw_clock_ms();
-    channel->expires_s = (int32_t)choose_expires(&node->limits, handshake);
-    if (channel->expires_s > 0)
-        channel->expires_at_ms = channel->last_seen_ms + channel->expires_s * (int64_t)1000;
     cw_list_init(&channel->members);
     cw_list_init(&channel->ops);
     cw_list_init(&channel->aside);
     cw_list_init(&channel->draining);
     cw_outbox_init(&channel->outbox);
-    cw_uuid_generate(channel->uuid);
+    identify(channel, handshake, resume);
 
     int rc = CW_ERR_NOMEM;
     channel->address = strdup(address);
@@ -149,9 +138,13 @@ int cw_channel_create(struct cw_node *node, const struct cw_handshake *handshake
         goto fail;
     if (handshake->publish != NULL && (channel->publish_group = strdup(handshake->publish)) == NULL)
         goto fail;
-    rc = copy_groups(channel, handshake);
-    if (rc == CW_OK)
-        rc = add_to_node(channel);
+    rc = cw_opening_create(handshake, resume, &channel->opening);
+    if (rc < 0)
+        goto fail;
+    channel->has_session = node->limits.session_ttl_s > 0;
+    if (channel->has_session)
+        cw_session_generate(channel->uuid, channel->opening->token, channel->digest);
+    rc = add_to_node(channel);
     if (rc < 0)
         goto fail;
     *ret_channel = channel;
@@ -162,9 +155,18 @@ fail:
     return rc;
 }
 
+const char *cw_channel_token(const struct cw_channel *channel)
+{
+    return channel->opening != NULL && channel->opening->token[0] != '\0' ? channel->opening->token
+                                                                          : NULL;
+}
+
+/* Opening. */
+
 static struct cw_buf *welcome_frame(const struct cw_channel *channel)
 {
     const struct cw_node *node = channel->node;
+    const struct cw_opening *opening = channel->opening;
     struct cw_event_welcome welcome = {
         .channel = channel->uuid,
         .node = node->id,
@@ -172,39 +174,130 @@ static struct cw_buf *welcome_frame(const struct cw_channel *channel)
         .created_ms = channel->created_ms,
         .expires_s = channel->expires_s,
         .heartbeat_s = node->limits.heartbeat_interval_ms / 1000,
+        .session = cw_channel_token(channel),
+        .is_resumed = opening->is_resumed,
         .version = node->version,
     };
-    return cw_event_welcome((enum cw_kind)channel->kind, &welcome);
+    struct cw_bytes *groups = calloc(opening->group_count + 1, sizeof(*groups));
+    if (groups == NULL)
+        return NULL;
+    for (size_t i = 0; i < opening->group_count; i++)
+        if (opening->groups[i].is_resumed && opening->groups[i].rc == CW_OK)
+            groups[welcome.group_count++] = cw_bytes_text(opening->groups[i].name);
+    welcome.groups = groups;
+    struct cw_buf *frame = cw_event_welcome((enum cw_kind)channel->kind, &welcome);
+    free(groups);
+    return frame;
+}
+
+void cw_channel_greet(struct cw_channel *channel)
+{
+    if (channel->kind != CW_KIND_RAW) {
+        struct cw_buf *frame = welcome_frame(channel);
+        if (frame == NULL) {
+            cw_channel_close(channel, 1011, "out of memory", 0);
+            return;
+        }
+        cw_channel_send_new_frame(channel, frame);
+    }
+    cw_log_debug(cw_channel_log(channel), channel->opening->is_resumed ? "resumed" : "connected");
+    channel->is_known = true;
+    cw_stream_connect(channel);
+    cw_events_connect(&channel->node->events, channel);
+}
+
+static void on_attached(void *user, int rc)
+{
+    struct cw_channel *channel = user;
+    (void)rc; /* without Redis it goes on alone, and is known as soon as may be */
+    if (channel->state == CW_CHANNEL_OPENING)
+        channel->node->open(channel);
+}
+
+static void on_resumed(void *user, int rc, const struct cw_resumed *resumed)
+{
+    struct cw_channel *channel = user;
+    struct cw_opening *opening = channel->opening;
+    if (channel->state != CW_CHANNEL_OPENING)
+        return;
+    if (rc == CW_OK)
+        rc = cw_opening_add(opening, resumed->groups, resumed->group_count);
+    if (rc != CW_OK) { /* found before, and gone or not to be had now: the client asks again */
+        CW_STAT(session_resumes_failed_total)++;
+        cw_channel_close(channel, 1013, "its session can't be taken up now", TRY_AGAIN_MS);
+        return;
+    }
+    CW_STAT(session_resumes_total)++;
+    opening->is_resumed = true;
+    channel->has_old_token = true;
+    cw_opening_set_direct(opening, resumed->direct, resumed->is_direct_known);
+    channel->node->open(channel);
+}
+
+/* The end of its part in the cluster. `leaving` NULL: for good; `is_replaced`: another connection
+ * of this node goes on with it. */
+static void withdraw(struct cw_channel *channel, int code, const char *reason,
+                     const struct cw_leaving *leaving, bool is_replaced)
+{
+    if (channel->mirror != NULL)
+        CW_STAT(closes_total)[cw_stats_close_index(code)]++;
+    if (channel->is_known) {
+        cw_events_disconnect(&channel->node->events, channel, code, reason);
+        cw_stream_disconnect(channel, code, reason);
+        channel->is_known = false;
+    }
+    channel->state = CW_CHANNEL_CLOSING;
+    cw_list_remove(&channel->in_later);
+    cw_op_forget_channel(channel);
+    if (is_replaced)
+        cw_cluster_abandon(channel->mirror);
+    else
+        cw_cluster_detach(channel->mirror, leaving);
+    channel->mirror = NULL;
+    struct cw_list_node *node;
+    while ((node = cw_list_first(&channel->members)) != NULL)
+        cw_member_destroy(CW_CONTAINER(node, struct cw_member, in_channel));
+}
+
+/* A connection of this node has the channel, half open perhaps: the new one takes over from it. */
+static void replace(struct cw_channel *old, struct cw_opening *opening)
+{
+    static const char reason[] = "its session goes on elsewhere";
+    struct cw_leaving leaving = {0};
+    struct cw_written *groups = calloc(old->member_count + 1, sizeof(*groups));
+    if (groups != NULL && old->is_known) { /* else it was never written anything */
+        cw_session_measure(old, groups, &leaving);
+        cw_opening_set_direct(opening, leaving.direct, true);
+        if (cw_opening_add(opening, groups, leaving.group_count) != CW_OK)
+            cw_log_warn(cw_channel_log(old), "out of memory: where it was is not known");
+    }
+    free(groups);
+    bool was_closing = old->state == CW_CHANNEL_CLOSING;
+    withdraw(old, 4006, reason, NULL, true);
+    if (was_closing)
+        return;
+    old->state = CW_CHANNEL_OPEN;
+    cw_channel_close(old, 4006, reason, -1);
 }
 
 int cw_channel_open(struct cw_channel *channel)
 {
     struct cw_node *node = channel->node;
-    int rc = cw_cluster_attach(node->cluster, channel->uuid, channel, &channel->mirror);
-    if (rc < 0)
-        return rc;
-    cw_stream_connect(channel);
-    if (channel->kind != CW_KIND_RAW) {
-        struct cw_buf *frame = welcome_frame(channel);
-        if (frame == NULL)
-            return CW_ERR_NOMEM;
-        cw_channel_send_new_frame(channel, frame);
-    }
-    cw_log_debug(cw_channel_log(channel), "connected");
-    cw_events_connect(&node->events, channel);
-    if (channel->state != CW_CHANNEL_OPENING)
-        return CW_OK; /* a handler closed it */
+    struct cw_opening *opening = channel->opening;
     channel->is_paused = true;
     node->transport->pause_reading(channel, true);
-    node->join_opening_groups(channel);
-    return CW_OK;
+    if (!opening->is_resuming)
+        return cw_cluster_attach(node->cluster, channel->uuid, channel, on_attached,
+                                 &channel->mirror);
+    struct cw_channel *old = cw_cluster_find(node->cluster, cw_bytes_text(channel->uuid));
+    if (old != NULL)
+        replace(old, opening);
+    return cw_cluster_resume(node->cluster, channel->uuid, channel, opening->resume.digest,
+                             on_resumed, &channel->mirror);
 }
 
 void cw_channel_become_open(struct cw_channel *channel)
 {
-    free(channel->opening_groups);
-    channel->opening_groups = NULL;
-    channel->opening_count = 0;
     if (channel->state != CW_CHANNEL_OPENING)
         return;
     set_state(channel, CW_CHANNEL_OPEN);
@@ -258,17 +351,52 @@ void cw_channel_send_replayed_frame(struct cw_channel *channel, struct cw_buf *f
     (void)cw_buf_unref(frame);
 }
 
-void cw_channel_tell_gap(struct cw_channel *channel, struct cw_bytes group,
+void cw_channel_tell_gap(struct cw_channel *channel, const struct cw_group *group,
                          const struct cw_gap *gap)
 {
+    if (channel->opening != NULL)
+        channel->opening->has_gap = true;
     if (channel->kind != CW_KIND_RAW) {
-        cw_channel_send_new_frame(channel,
-                                  cw_event_gap((enum cw_kind)channel->kind, group, gap->last_lost));
+        struct cw_bytes name = cw_bytes_text(group == NULL ? NULL : group->name);
+        struct cw_buf *frame = cw_event_gap((enum cw_kind)channel->kind, name, gap->last_lost);
+        if (frame != NULL) {
+            frame->log = group == NULL ? CW_LOG_DIRECT : group->log;
+            frame->position = gap->last_lost;
+        }
+        cw_channel_send_new_frame(channel, frame);
         return;
     }
     CW_STAT(raw_gaps_total)++;
     if (channel->node->limits.closes_raw_on_gap)
         cw_channel_close(channel, 1013, "messages were lost", 0);
+}
+
+void cw_channel_send_direct(struct cw_channel *channel, const struct cw_message *message,
+                            bool is_live)
+{
+    struct cw_buf *frame = cw_event_message((enum cw_kind)channel->kind, message);
+    if (frame != NULL) {
+        frame->log = CW_LOG_DIRECT;
+        frame->position = message->position;
+    }
+    if (is_live) {
+        cw_channel_send_new_frame(channel, frame);
+        return;
+    }
+    cw_channel_send_replayed_frame(channel, frame);
+    if (channel->outbox.bytes >= DRAINED_BYTES && !channel->is_inbox_paused) {
+        channel->is_inbox_paused = true;
+        cw_cluster_pause_inbox(channel->mirror, true);
+    }
+}
+
+void cw_channel_on_drained(struct cw_channel *channel)
+{
+    cw_replays_on_drained(channel);
+    if (!channel->is_inbox_paused || channel->mirror == NULL)
+        return;
+    channel->is_inbox_paused = false;
+    cw_cluster_pause_inbox(channel->mirror, false);
 }
 
 static int send_payload(struct cw_channel *channel, enum cw_payload_type type,
@@ -331,20 +459,32 @@ void cw_channel_close(struct cw_channel *channel, int code, const char *reason, 
     channel->node->transport->close(channel, code, reason);
 }
 
+/* How long it may be resumed; 0: it ends (PROTOCOL: order, rule 4). */
+static int64_t resume_time_s(const struct cw_channel *channel, int code)
+{
+    int64_t resume_s = channel->node->limits.session_ttl_s;
+    if (!channel->has_session || code == 1000 || code == 4003 || code == 4004 || code == 4006)
+        return 0;
+    if (channel->expires_s > 0) {
+        int64_t left_s = (channel->expires_at_ms - cw_clock_ms()) / 1000;
+        if (left_s < resume_s)
+            resume_s = left_s;
+    }
+    return resume_s > 0 ? resume_s : 0;
+}
+
 void cw_channel_closed(struct cw_channel *channel, int code, const char *reason)
 {
-    if (channel->mirror != NULL) {
-        CW_STAT(closes_total)[cw_stats_close_index(code)]++;
-        cw_events_disconnect(&channel->node->events, channel, code, reason);
-        cw_stream_disconnect(channel, code, reason);
-    }
+    struct cw_leaving leaving = {.resume_s = resume_time_s(channel, code)};
+    struct cw_written *groups = NULL;
     cw_log_debug(cw_channel_log(channel), "closed: %d %s", code, reason == NULL ? "" : reason);
-    channel->state = CW_CHANNEL_CLOSING;
-    cw_op_forget_channel(channel);
-    cw_cluster_detach(channel->mirror);
-    struct cw_list_node *node;
-    while ((node = cw_list_first(&channel->members)) != NULL)
-        cw_member_destroy(CW_CONTAINER(node, struct cw_member, in_channel));
+    if (channel->mirror != NULL && leaving.resume_s > 0) {
+        groups = calloc(channel->member_count + 1, sizeof(*groups));
+        if (groups != NULL)
+            cw_session_measure(channel, groups, &leaving);
+    }
+    withdraw(channel, code, reason, groups != NULL ? &leaving : NULL, false);
+    free(groups);
     remove_from_node(channel);
     free_channel(channel);
 }

@@ -1,7 +1,7 @@
 /*
  * channel.h - one client's connection as the gateway sees it: the seed's Channel.
  *
- *   OPENING --welcome, attach, joins of `groups` done--> OPEN --close() or lost--> CLOSING
+ *   OPENING --attach, welcome, joins of `groups` done--> OPEN --close() or lost--> CLOSING
  * --closed--> freed
  *       `----------------------- close() or lost ----------------------^
  *
@@ -27,38 +27,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cw_group;
 struct cw_handshake;
-
-/* A group that the URL names; the name lies behind the array. */
-struct cw_opening_group {
-    struct cw_bytes name;
-    struct cw_position since;
-    bool has_since;
-};
+struct cw_opening;
+struct cw_resume;
 
 enum cw_channel_state { CW_CHANNEL_OPENING, CW_CHANNEL_OPEN, CW_CHANNEL_CLOSING };
 
 struct cw_channel {
-    struct cw_map_node in_channels; /* in cw_node.channels */
-    struct cw_list_node dirty;      /* in cw_node.dirty */
+    struct cw_list_node dirty;    /* in cw_node.dirty */
+    struct cw_list_node in_later; /* in cw_node.later */
     struct cw_node *node;
     void *connection;                  /* the transport's own */
     struct cw_cluster_channel *mirror; /* NULL until opened */
     struct cw_outbox outbox;
-    struct cw_list members;  /* struct cw_member.in_channel */
-    struct cw_list draining; /* replays that wait for the client to read; channel/replay.c's */
-    struct cw_list ops;      /* struct cw_op.in_channel, in the order they came */
-    struct cw_list aside;    /* struct cw_op.in_channel: out of the order, see op.h */
-    struct cw_opening_group
-        *opening_groups;    /* OPENING: names of the URL's groups; one owned block */
-    uint32_t opening_count; /* of them */
-    uint32_t opening_left;  /* joins of them that were not answered yet */
-    int64_t created_ms;     /* wall clock */
-    int64_t expires_at_ms;  /* monotonic; 0: never */
-    int64_t last_seen_ms;   /* monotonic: last byte from the client */
-    char *address;          /* owned: "10.0.0.7:51514" */
-    char *publish_group;    /* owned; raw only: where every frame goes; NULL: to the application */
-    uint32_t index;         /* in cw_node.all */
+    struct cw_list members;     /* struct cw_member.in_channel */
+    struct cw_list draining;    /* replays that wait for the client to read; channel/replay.c's */
+    struct cw_list ops;         /* struct cw_op.in_channel, in the order they came */
+    struct cw_list aside;       /* struct cw_op.in_channel: out of the order, see op.h */
+    struct cw_opening *opening; /* owned: what it begins with; NULL: all of it is done */
+    int64_t created_ms;         /* wall clock */
+    int64_t expires_at_ms;      /* monotonic; 0: never */
+    int64_t last_seen_ms;       /* monotonic: last byte from the client */
+    char *address;              /* owned: "10.0.0.7:51514" */
+    char *publish_group; /* owned; raw only: where every frame goes; NULL: to the application */
+    uint32_t index;      /* in cw_node.all */
     uint32_t op_count;
     uint32_t waiting_count; /* ops that are WAITING */
     uint32_t member_count;
@@ -67,20 +60,29 @@ struct cw_channel {
     uint8_t type;      /* enum cw_payload_type */
     uint8_t state;     /* enum cw_channel_state */
     bool is_paused;
-    bool is_pinged; /* a heartbeat ping is out */
+    bool is_pinged;       /* a heartbeat ping is out */
+    bool is_known;        /* the application was told of it */
+    bool is_inbox_paused; /* until the client has read more */
+    bool has_old_token;   /* resumed, and the client has not shown that it has its new token */
+    bool has_session;     /* `digest` is set: it may be resumed */
+    unsigned char digest[CW_SESSION_DIGEST_SIZE]; /* of its token */
     char uuid[CW_UUID_TEXT_SIZE];
 };
 
 /**
- * Creates a channel for an accepted handshake (its uuid is needed for the 101 answer); takes from
- * `handshake` what it needs, copies `address`. CW_ERR_NOMEM. Counted in the node from here on.
+ * Creates a channel for an accepted handshake (its uuid and token are needed for the 101 answer);
+ * takes from `handshake` what it needs, copies `address`. `resume`: the session by which it takes
+ * up a channel that was; NULL: a new one. CW_ERR_NOMEM. Counted in the node from here on.
  */
 CW_MUST_CHECK int cw_channel_create(struct cw_node *node, const struct cw_handshake *handshake,
-                                    const char *address, void *connection,
-                                    struct cw_channel **ret_channel);
+                                    const struct cw_resume *resume, const char *address,
+                                    void *connection, struct cw_channel **ret_channel);
 
-/** The 101 is out: sends `welcome` and attaches to the registry. CW_ERR_NOMEM: close it. */
+/** The 101 is out: attaches to the registry, then sends `welcome`. CW_ERR_NOMEM: close it. */
 CW_MUST_CHECK int cw_channel_open(struct cw_channel *channel);
+
+/** The token of its session, for the client; NULL: none, or it is no longer known. */
+const char *cw_channel_token(const struct cw_channel *channel);
 
 /** Queues a frame for the client (takes its own reference); closes with 4005 when the queue is
  * full. NULL: ignored. */
@@ -97,10 +99,21 @@ void cw_channel_closed(struct cw_channel *channel, int code, const char *reason)
  */
 void cw_channel_send_replayed_frame(struct cw_channel *channel, struct cw_buf *frame);
 
-/** Messages of `group` (empty: direct ones) are lost for good; a raw channel is told as `raw-gap`
+/** Messages of `group` (NULL: direct ones) are lost for good; a raw channel is told as `raw-gap`
  * says. */
-void cw_channel_tell_gap(struct cw_channel *channel, struct cw_bytes group,
+void cw_channel_tell_gap(struct cw_channel *channel, const struct cw_group *group,
                          const struct cw_gap *gap);
+
+/** A direct message. `is_live`: sent just now; else kept in Redis, and paced by the client's
+ * reading. */
+void cw_channel_send_direct(struct cw_channel *channel, const struct cw_message *message,
+                            bool is_live);
+/** Its outbox is empty: what waited for that goes on. */
+void cw_channel_on_drained(struct cw_channel *channel);
+
+/** The registry has it, or can't be told now, and the groups that it comes back to are joined: the
+ * client gets its `welcome`, the application is told. */
+void cw_channel_greet(struct cw_channel *channel);
 
 /** OPENING is over: what the client sent meanwhile is handled, and it is read again. */
 void cw_channel_become_open(struct cw_channel *channel);

@@ -10,6 +10,7 @@
 #include "channel/channel.h"
 #include "channel/op.h"
 #include "channel/replay.h"
+#include "channel/session.h"
 #include "protocol/event.h"
 
 #include <stdlib.h>
@@ -35,6 +36,7 @@ static struct cw_group *acquire_group(struct cw_node *node, struct cw_bytes name
     if (group == NULL)
         return NULL;
     group->node = node;
+    group->log = node->next_log++;
     cw_list_init(&group->chasing);
     memcpy(group->name, name.data, name.size);
     if (cw_map_add(&node->groups, &group->in_groups) != CW_OK) {
@@ -140,6 +142,8 @@ void cw_group_deliver(struct cw_group *group, const struct cw_message *message)
                 cw_channel_close(group->members[kind][i]->channel, 1011, "out of memory", 0);
             continue;
         }
+        frame->log = message->is_logged ? group->log : CW_LOG_NONE;
+        frame->position = message->position;
         for (uint32_t i = 0; i < count; i++)
             if (!message->skips_sender || !is_sender(group->members[kind][i], message))
                 cw_channel_send_frame(group->members[kind][i]->channel, frame);
@@ -154,7 +158,7 @@ void cw_group_tell_gap(struct cw_group *group, const struct cw_gap *gap)
 {
     for (int kind = 0; kind < CW_KIND_COUNT; kind++)
         for (uint32_t i = 0; i < group->count[kind]; i++)
-            cw_channel_tell_gap(group->members[kind][i]->channel, cw_bytes_text(group->name), gap);
+            cw_channel_tell_gap(group->members[kind][i]->channel, group, gap);
 }
 
 void cw_group_tell_presence(struct cw_group *group, bool is_join, struct cw_bytes channel,

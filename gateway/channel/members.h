@@ -45,6 +45,7 @@ struct cw_group {
     struct cw_member **members[CW_KIND_COUNT]; /* JOINED ones */
     uint32_t count[CW_KIND_COUNT];
     uint32_t capacity[CW_KIND_COUNT];
+    uint64_t log;           /* its number among the logs of this node: frames have it, see buf.h */
     uint32_t refs;          /* members in any state */
     struct cw_list chasing; /* replays ahead of the live messages; channel/replay.c's */
     char name[];

@@ -5,15 +5,10 @@
 
 #include "channel/channel.h"
 #include "channel/members.h"
+#include "channel/session.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static struct cw_bytes key_of_channel(const struct cw_map_node *node)
-{
-    return cw_bytes_make(CW_CONST_CONTAINER(node, struct cw_channel, in_channels)->uuid,
-                         CW_UUID_TEXT_SIZE - 1);
-}
 
 static struct cw_bytes key_of_group(const struct cw_map_node *node)
 {
@@ -23,16 +18,16 @@ static struct cw_bytes key_of_group(const struct cw_map_node *node)
 void cw_node_init(struct cw_node *node)
 {
     memset(node, 0, sizeof(*node));
-    cw_map_init(&node->channels, key_of_channel);
     cw_map_init(&node->groups, key_of_group);
     cw_list_init(&node->dirty);
     cw_list_init(&node->deadlines);
     cw_list_init(&node->replays);
+    cw_list_init(&node->later);
+    node->next_log = CW_LOG_FIRST;
 }
 
 void cw_node_finish(struct cw_node *node)
 {
-    cw_map_finish(&node->channels);
     cw_map_finish(&node->groups);
     cw_events_finish(&node->events);
     cw_command_parser_destroy(node->parser);

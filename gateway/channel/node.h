@@ -30,6 +30,7 @@ struct cw_limits {
     int64_t heartbeat_timeout_ms;  /* 0: off */
     int64_t channel_ttl_s;         /* 0: no limit */
     int64_t channel_ttl_max_s;     /* 0: no limit */
+    int64_t session_ttl_s;         /* how long a lost channel may be resumed; 0: not at all */
     bool closes_raw_on_gap;
 };
 
@@ -53,21 +54,22 @@ struct cw_node {
     struct cw_limits limits;
     const struct cw_transport *transport;
     struct cw_command_parser *parser;
-    struct cw_map channels;  /* by uuid */
-    struct cw_channel **all; /* the same, as an array for slices; order is of no meaning */
+    struct cw_channel **all; /* its channels, for slices; order is of no meaning */
     size_t count, capacity;
     struct cw_map groups;     /* struct cw_group by name */
     struct cw_list dirty;     /* channels with frames to write, struct cw_channel.dirty */
+    uint64_t next_log;        /* number of the next group, see channel/session.h */
     struct cw_list replays;   /* those that wait to read; channel/replay.c's */
     uint32_t replays_reading; /* pages under way */
     struct cw_list
-        deadlines; /* ops waiting for an answer, oldest first, struct cw_op.in_deadlines */
+        deadlines;        /* ops waiting for an answer, oldest first, struct cw_op.in_deadlines */
+    struct cw_list later; /* channels that wait for the op `since`, the longest first */
     struct cw_events events; /* the application's handlers */
     /** Runs an op that waited behind a join or leave (handlers/dispatch.c); set by the gateway. */
     void (*run_waiting_op)(struct cw_op *op);
-    /** Joins the groups of an OPENING channel's URL, then makes it OPEN (handlers/join.c); set
-     * likewise. */
-    void (*join_opening_groups)(struct cw_channel *channel);
+    /** Joins the groups that an OPENING channel begins with, greets it, then makes it OPEN
+     * (handlers/opening.c); set likewise. */
+    void (*open)(struct cw_channel *channel);
     int64_t now_ms; /* monotonic, taken once per turn by whoever starts the turn's work */
     bool is_draining;
 };

@@ -59,13 +59,13 @@ void cw_outbox_finish(struct cw_outbox *outbox)
     while (!cw_outbox_is_empty(outbox))
         cw_buf_unref(cw_outbox_pop(outbox));
     drop_ring(outbox);
-    outbox->in_flight = 0;
+    outbox->flying = 0;
 }
 
 int cw_outbox_push(struct cw_outbox *outbox, struct cw_buf *frame, size_t limit_bytes)
 {
     /* Above what `bytes` can count nothing is taken, whatever the limit. */
-    size_t waiting = (size_t)outbox->bytes + outbox->in_flight;
+    size_t waiting = outbox->bytes;
     size_t limit = limit_bytes < UINT32_MAX ? limit_bytes : UINT32_MAX;
     if (waiting > 0 && (waiting > limit || frame->size > limit - waiting))
         return CW_ERR_FULL;
@@ -89,6 +89,12 @@ struct cw_buf *cw_outbox_front(const struct cw_outbox *outbox)
     return outbox->ring != NULL ? outbox->ring[outbox->head] : outbox->few[outbox->head];
 }
 
+struct cw_buf *cw_outbox_peek(const struct cw_outbox *outbox, uint32_t index)
+{
+    uint32_t slot = (outbox->head + index) & (outbox->capacity - 1);
+    return outbox->ring != NULL ? outbox->ring[slot] : outbox->few[slot];
+}
+
 struct cw_buf *cw_outbox_pop(struct cw_outbox *outbox)
 {
     struct cw_buf *frame = cw_outbox_front(outbox);
@@ -103,17 +109,24 @@ struct cw_buf *cw_outbox_pop(struct cw_outbox *outbox)
     return frame;
 }
 
-size_t cw_outbox_gather(struct cw_outbox *outbox, char *space, size_t size, uint32_t *ret_frames)
+size_t cw_outbox_gather(const struct cw_outbox *outbox, char *space, size_t size,
+                        uint32_t *ret_frames)
 {
     size_t used = 0;
     uint32_t frames = 0;
-    for (struct cw_buf *frame = cw_outbox_front(outbox);
-         frame != NULL && frame->size <= size - used; frame = cw_outbox_front(outbox)) {
+    for (; frames < outbox->count; frames++) {
+        const struct cw_buf *frame = cw_outbox_peek(outbox, frames);
+        if (frame->size > size - used)
+            break;
         memcpy(space + used, frame->data, frame->size);
         used += frame->size;
-        frames++;
-        cw_buf_unref(cw_outbox_pop(outbox));
     }
     *ret_frames = frames;
     return used;
+}
+
+void cw_outbox_drop(struct cw_outbox *outbox, uint32_t frames)
+{
+    for (uint32_t i = 0; i < frames; i++)
+        (void)cw_buf_unref(cw_outbox_pop(outbox));
 }

@@ -24,7 +24,7 @@ struct cw_outbox {
     uint32_t count;
     uint32_t bytes; /* waiting here; kept below 4 GiB by the limit */
     uint32_t
-        in_flight; /* taken out, but not by the socket yet: the transport says, push counts it */
+        flying; /* of the oldest frames: handed to the transport, not all taken by the socket */
 };
 
 void cw_outbox_init(struct cw_outbox *outbox);
@@ -39,7 +39,7 @@ static inline bool cw_outbox_is_empty(const struct cw_outbox *outbox)
  *
  * Returns 0; CW_ERR_FULL if something waits and, with this frame, more than `limit_bytes` would
  * (one frame always fits an empty queue), and then it is unchanged: dropping or closing is the
- * caller's choice; or CW_ERR_NOMEM, unchanged too. What is `in_flight` waits as well.
+ * caller's choice; or CW_ERR_NOMEM, unchanged too. What is flying waits as well.
  */
 CW_MUST_CHECK int cw_outbox_push(struct cw_outbox *outbox, struct cw_buf *frame,
                                  size_t limit_bytes);
@@ -47,8 +47,13 @@ CW_MUST_CHECK int cw_outbox_push(struct cw_outbox *outbox, struct cw_buf *frame,
 struct cw_buf *cw_outbox_front(const struct cw_outbox *outbox);
 /** Takes the oldest frame out; the caller gets the outbox's reference. */
 struct cw_buf *cw_outbox_pop(struct cw_outbox *outbox);
-/** Copies as many whole frames as fit into `space` and pops them; returns the bytes, 0 if not even
- * one fits. */
-size_t cw_outbox_gather(struct cw_outbox *outbox, char *space, size_t size, uint32_t *ret_frames);
+/** The oldest frame but `index`, still queued; `index` is less than `count`. */
+struct cw_buf *cw_outbox_peek(const struct cw_outbox *outbox, uint32_t index);
+/** Copies as many whole frames as fit into `space`, all still queued; returns the bytes, 0 if not
+ * even one fits. */
+size_t cw_outbox_gather(const struct cw_outbox *outbox, char *space, size_t size,
+                        uint32_t *ret_frames);
+/** Takes the oldest `frames` out and drops them: they are written. */
+void cw_outbox_drop(struct cw_outbox *outbox, uint32_t frames);
 
 #endif

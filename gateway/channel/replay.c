@@ -74,7 +74,7 @@ static void tell_gap(struct cw_replay *replay, const struct cw_gap *gap)
 {
     struct cw_member *member = replay->member;
     replay->has_gap = true;
-    cw_channel_tell_gap(member->channel, cw_bytes_text(member->group->name), gap);
+    cw_channel_tell_gap(member->channel, member->group, gap);
 }
 
 static void deliver(struct cw_replay *replay, const struct cw_log_entry *from)
@@ -94,8 +94,12 @@ static void deliver(struct cw_replay *replay, const struct cw_log_entry *from)
     if (entry.message.skips_sender && cw_bytes_is(entry.message.from, channel->uuid))
         return;
     CW_STAT(client_replayed_messages_total)++;
-    cw_channel_send_replayed_frame(channel,
-                                   cw_event_message((enum cw_kind)channel->kind, &entry.message));
+    struct cw_buf *frame = cw_event_message((enum cw_kind)channel->kind, &entry.message);
+    if (frame != NULL) {
+        frame->log = member->group->log;
+        frame->position = entry.message.position;
+    }
+    cw_channel_send_replayed_frame(channel, frame);
 }
 
 /* History was read to its end: is that where the node is? */
@@ -127,7 +131,7 @@ static void reach(struct cw_replay *replay, const struct cw_log_page *page)
 
 static bool has_room(const struct cw_channel *channel)
 {
-    return channel->outbox.bytes + channel->outbox.in_flight < DRAINED_BYTES;
+    return channel->outbox.bytes < DRAINED_BYTES;
 }
 
 static void on_page(void *arg, int rc, const struct cw_log_page *page)
@@ -185,6 +189,11 @@ int cw_replay_start(struct cw_member *member, struct cw_position since, cw_repla
     set_state(replay, REPLAY_QUEUED);
     start_queued(replay->owner);
     return CW_OK;
+}
+
+struct cw_position cw_replay_position(const struct cw_replay *replay)
+{
+    return replay->position;
 }
 
 void cw_replay_cancel(struct cw_replay *replay)

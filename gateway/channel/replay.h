@@ -32,6 +32,8 @@ typedef void (*cw_replayed_fn)(void *arg, int rc, bool has_gap);
  */
 CW_MUST_CHECK int cw_replay_start(struct cw_member *member, struct cw_position since,
                                   cw_replayed_fn fn, void *arg);
+/** How far it has come: what is after it was not sent. */
+struct cw_position cw_replay_position(const struct cw_replay *replay);
 /** The member goes: `fn` is not called. NULL is fine. */
 void cw_replay_cancel(struct cw_replay *replay);
 /** The channel's outbox has room again. */

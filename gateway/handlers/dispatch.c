@@ -21,6 +21,7 @@ static const handler_fn handlers[CW_OP_COUNT] = {
     [CW_OP_PUBLISH] = cw_handle_publish, [CW_OP_MEMBERS] = cw_handle_members,
     [CW_OP_MESSAGE] = cw_handle_message, [CW_OP_PING] = cw_handle_ping,
     [CW_OP_SEND] = cw_handle_send,       [CW_OP_ACK] = cw_handle_ack,
+    [CW_OP_SINCE] = cw_handle_since,
 };
 
 static void refuse(struct cw_channel *channel, const struct cw_command_id *id, int rc,
@@ -74,6 +75,10 @@ void cw_dispatch_frame(struct cw_channel *channel, bool is_binary, struct cw_byt
         return;
     CW_STAT(client_messages_in_total)++;
     CW_STAT(client_bytes_in_total) += frame.size;
+    if (channel->has_old_token && channel->mirror != NULL) {
+        channel->has_old_token = false;
+        cw_cluster_settle_session(channel->mirror);
+    }
     if (read_command(channel, is_binary, frame, &command, &error) != CW_OK) {
         refuse_frame(channel, &error);
         return;
@@ -110,4 +115,5 @@ void cw_dispatch_waiting_op(struct cw_op *op)
 void cw_dispatch_expire_ops(struct cw_node *node)
 {
     cw_op_expire(node);
+    cw_opening_expire(node);
 }

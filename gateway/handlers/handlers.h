@@ -22,6 +22,8 @@ void cw_handle_message(struct cw_channel *channel, const struct cw_command *comm
 void cw_handle_ping(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op);
 
 void cw_handle_send(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op);
+void cw_handle_since(struct cw_channel *channel, const struct cw_command *command,
+                     struct cw_op *op);
 void cw_handle_ack(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op);
 
 /** A request to this channel; answered by cw_cluster_request_done. `text` as in on_request of
@@ -31,7 +33,9 @@ void cw_handle_request(struct cw_channel *channel, enum cw_channel_request reque
 void cw_join_as_asked(struct cw_channel *channel, struct cw_bytes group);
 void cw_leave_as_asked(struct cw_channel *channel, struct cw_bytes group);
 
-/** struct cw_node.join_opening_groups: joins what the URL named, then opens the channel. */
-void cw_join_opening_groups(struct cw_channel *channel);
+/** struct cw_node.open: joins what the channel begins with, greets it, makes it OPEN. */
+void cw_open_channel(struct cw_channel *channel);
+/** Channels that have waited long enough for the op `since` go on without it. */
+void cw_opening_expire(struct cw_node *node);
 
 #endif

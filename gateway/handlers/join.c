@@ -1,13 +1,12 @@
 /*
- * join.c - op `join`, and the groups that a URL names.
+ * join.c - op `join`, and a back end's wish for one.
  */
 #include "channel/members.h"
 #include "channel/replay.h"
 #include "channel/stream.h"
 #include "handlers/handlers.h"
+#include "handlers/joining.h"
 #include "names.h"
-
-#include <stdio.h>
 
 /* CW_OK or why this channel may not join `group`. */
 static int check_join(const struct cw_channel *channel, struct cw_bytes group)
@@ -19,18 +18,11 @@ static int check_join(const struct cw_channel *channel, struct cw_bytes group)
     return CW_OK;
 }
 
-struct wish {
-    struct cw_bytes group;
-    bool wants_presence;
-    bool has_since;
-    struct cw_position since;
-};
-
-static int start_join(struct cw_channel *channel, const struct wish *wish, struct cw_op *op,
-                      cw_joined_fn fn)
+int cw_join_start(struct cw_channel *channel, const struct cw_join_wish *wish, struct cw_op *op,
+                  cw_joined_fn fn)
 {
     struct cw_member *member = NULL;
-    int rc = check_join(channel, wish->group);
+    int rc = wish->is_resumed ? CW_OK : check_join(channel, wish->group);
     if (rc == CW_OK)
         rc = cw_member_create(channel, wish->group, &member);
     if (rc != CW_OK)
@@ -49,15 +41,13 @@ static int start_join(struct cw_channel *channel, const struct wish *wish, struc
     return CW_OK;
 }
 
-/* Takes back a join whose answer came too late for the client to know of it. */
-static void undo(struct cw_member *member)
+void cw_join_undo(struct cw_member *member)
 {
     (void)cw_cluster_leave(member->channel->mirror, cw_bytes_text(member->group->name), NULL, NULL);
     cw_member_destroy(member);
 }
 
-/* Its ok is sent now: it gets the messages after what that says, and none before. */
-static int begin(void *arg, struct cw_event_ok *ret_ok)
+int cw_join_begin(void *arg, struct cw_event_ok *ret_ok)
 {
     struct cw_member *member = arg;
     struct cw_bytes group = cw_bytes_text(member->group->name);
@@ -66,7 +56,7 @@ static int begin(void *arg, struct cw_event_ok *ret_ok)
     if (rc == CW_OK)
         rc = cw_member_activate(member);
     if (rc != CW_OK) {
-        undo(member);
+        cw_join_undo(member);
         return rc;
     }
     if (!member->has_since)
@@ -84,9 +74,9 @@ static void on_replayed(void *arg, int rc, bool has_gap)
     struct cw_event_ok ok = {.has_recovered = true, .is_recovered = !has_gap};
     member->op = NULL;
     if (rc == CW_OK)
-        rc = begin(member, &ok);
+        rc = cw_join_begin(member, &ok);
     else
-        undo(member);
+        cw_join_undo(member);
     if (rc == CW_OK)
         (void)cw_op_finish_ok(op, &ok);
     else
@@ -120,11 +110,11 @@ static void on_joined(void *arg, int rc, bool is_logged, struct cw_position posi
     } else if (member->has_since && is_logged) {
         rc = replay(member, op);
         if (rc != CW_OK) {
-            undo(member);
+            cw_join_undo(member);
             (void)cw_op_finish(op, rc);
         }
-    } else if (!cw_op_finish_in_turn(op, begin, member)) {
-        undo(member);
+    } else if (!cw_op_finish_in_turn(op, cw_join_begin, member)) {
+        cw_join_undo(member);
     }
     cw_op_run_waiting(channel);
 }
@@ -145,108 +135,24 @@ static int tell_position(void *arg, struct cw_event_ok *ret_ok)
         ret_ok->has_recovered = true;
         ret_ok->is_recovered = cw_position_compare(op->since, member->since) >= 0;
         if (!ret_ok->is_recovered)
-            cw_channel_tell_gap(op->channel, group, &gap);
+            cw_channel_tell_gap(op->channel, member->group, &gap);
     }
     return CW_OK;
 }
 
 void cw_handle_join(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op)
 {
-    const struct wish wish = {.group = command->group,
-                              .wants_presence = command->wants_presence,
-                              .has_since = command->has_since,
-                              .since = command->since};
+    const struct cw_join_wish wish = {.group = command->group,
+                                      .wants_presence = command->wants_presence,
+                                      .has_since = command->has_since,
+                                      .since = command->since};
     if (cw_member_find(channel, command->group) != NULL) {
         (void)cw_op_finish_in_turn(op, tell_position, op);
         return;
     }
-    int rc = start_join(channel, &wish, op, on_joined);
+    int rc = cw_join_start(channel, &wish, op, on_joined);
     if (rc != CW_OK)
         (void)cw_op_finish(op, rc);
-}
-
-/* The URL's groups. */
-
-static void opening_group_failed(struct cw_channel *channel, struct cw_bytes group, int rc)
-{
-    if (channel->kind == CW_KIND_RAW) {
-        bool is_refused = rc == CW_ERR_FORBIDDEN || rc == CW_ERR_TOO_MANY_GROUPS;
-        cw_channel_close(channel, is_refused ? 4001 : 1013, cw_error_text(rc), 1000);
-        return;
-    }
-    struct cw_command_id none = {.type = CW_ID_NONE};
-    struct cw_event_error error = {.error = rc, .retry_ms = -1, .group = group};
-    cw_channel_send_new_frame(channel, cw_event_error((enum cw_kind)channel->kind, &none, &error));
-}
-
-static void one_opening_group_less(struct cw_channel *channel)
-{
-    if (--channel->opening_left == 0)
-        cw_channel_become_open(channel);
-}
-
-/* It is in: `joined`, then what is new. */
-static void begin_opening(struct cw_member *member, int rc)
-{
-    struct cw_channel *channel = member->channel;
-    struct cw_bytes group = cw_bytes_text(member->group->name);
-    struct cw_event_ok at = {0};
-    if (rc == CW_OK) {
-        rc = begin(member, &at);
-        if (rc == CW_OK) {
-            cw_channel_send_new_frame(channel,
-                                      cw_event_joined((enum cw_kind)channel->kind, true, group,
-                                                      at.has_position, at.position));
-        }
-    } else {
-        undo(member);
-    }
-    one_opening_group_less(channel);
-}
-
-static void on_opening_replayed(void *arg, int rc, bool has_gap)
-{
-    struct cw_member *member = arg;
-    (void)has_gap; /* it was told */
-    if (rc != CW_OK)
-        opening_group_failed(member->channel, cw_bytes_text(member->group->name), rc);
-    begin_opening(member, rc);
-}
-
-static void on_opening_joined(void *arg, int rc, bool is_logged, struct cw_position position)
-{
-    struct cw_member *member = arg;
-    struct cw_channel *channel = member->channel;
-    (void)position;
-    if (rc != CW_OK) {
-        if (rc != CW_ERR_CANCELLED)
-            opening_group_failed(channel, cw_bytes_text(member->group->name), rc);
-        cw_member_destroy(member);
-        one_opening_group_less(channel);
-        return;
-    }
-    if (member->has_since && is_logged)
-        rc = cw_replay_start(member, member->since, on_opening_replayed, member);
-    if (rc != CW_OK)
-        on_opening_replayed(member, rc, false);
-    else if (!member->has_since || !is_logged)
-        begin_opening(member, CW_OK);
-}
-
-void cw_join_opening_groups(struct cw_channel *channel)
-{
-    channel->opening_left = channel->opening_count + 1; /* + 1: not done before all are begun */
-    for (uint32_t i = 0; i < channel->opening_count; i++) {
-        const struct cw_opening_group *group = &channel->opening_groups[i];
-        const struct wish wish = {
-            .group = group->name, .has_since = group->has_since, .since = group->since};
-        int rc = start_join(channel, &wish, NULL, on_opening_joined);
-        if (rc == CW_OK)
-            continue;
-        opening_group_failed(channel, group->name, rc);
-        channel->opening_left--;
-    }
-    one_opening_group_less(channel);
 }
 
 /* A back end's wish. */
@@ -274,10 +180,10 @@ static void on_asked_joined(void *arg, int rc, bool is_logged, struct cw_positio
 void cw_join_as_asked(struct cw_channel *channel, struct cw_bytes group)
 {
     const struct cw_member *member = cw_member_find(channel, group);
-    const struct wish wish = {.group = group};
+    const struct cw_join_wish wish = {.group = group};
     int rc = CW_OK;
     if (member == NULL)
-        rc = start_join(channel, &wish, NULL, on_asked_joined);
+        rc = cw_join_start(channel, &wish, NULL, on_asked_joined);
     else if (member->state != CW_MEMBER_JOINED)
         rc = CW_ERR_BUSY; /* the client's own join or leave is under way: asked again after it */
     if (member != NULL || rc != CW_OK)

@@ -112,6 +112,7 @@ static int read_type(struct reading *reading, struct cw_bytes value)
     for (size_t type = 0; type < sizeof(names) / sizeof(names[0]); type++) {
         if (cw_bytes_is(value, names[type])) {
             reading->handshake->type = (enum cw_payload_type)type;
+            reading->handshake->has_type = true;
             return CW_OK;
         }
     }

@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/stats.h"
 #include "channel/channel.h"
-#include "channel/replay.h"
 #include "ws/connection.h"
 #include "ws/state.h"
 
@@ -42,8 +41,10 @@ static void wait_until_writable(struct cw_connection *connection)
     lws_callback_on_writable(connection->wsi);
 }
 
-/* Hands `size` bytes to the library. False: the connection is broken, and will be dropped. */
-static bool write_bytes(struct cw_connection *connection, char *data, size_t size)
+/* Hands `size` bytes, the oldest `frames` of the outbox, to the library. They stay there until the
+ * socket has them, so that what was not written is known at the end. False: the connection is
+ * broken, and will be dropped. */
+static bool write_bytes(struct cw_connection *connection, char *data, size_t size, uint32_t frames)
 {
     if (lws_write(connection->wsi, (unsigned char *)data, size, LWS_WRITE_HTTP) < 0) {
         cw_connection_kill(connection);
@@ -51,20 +52,22 @@ static bool write_bytes(struct cw_connection *connection, char *data, size_t siz
     }
     CW_STAT(client_writes_total) += 1;
     CW_STAT(client_bytes_out_total) += size;
-    if (connection->channel != NULL)
-        connection->channel->outbox.in_flight =
-            lws_partial_buffered(connection->wsi) ? (uint32_t)size : 0;
+    if (frames == 0)
+        return true;
+    struct cw_outbox *outbox = &connection->channel->outbox;
+    CW_STAT(client_messages_out_total) += frames;
+    if (lws_partial_buffered(connection->wsi))
+        outbox->flying = frames;
+    else
+        cw_outbox_drop(outbox, frames);
     return true;
 }
 
 /* One frame, straight from its shared buffer. */
 static bool write_front(struct cw_connection *connection, struct cw_outbox *outbox)
 {
-    struct cw_buf *frame = cw_outbox_pop(outbox);
-    CW_STAT(client_messages_out_total) += 1;
-    bool is_written = write_bytes(connection, frame->data, frame->size);
-    cw_buf_unref(frame);
-    return is_written;
+    struct cw_buf *frame = cw_outbox_front(outbox);
+    return write_bytes(connection, frame->data, frame->size, 1);
 }
 
 /* The oldest frames together, and the close frame if it comes next. */
@@ -79,13 +82,12 @@ static bool write_frames(struct cw_connection *connection, struct cw_outbox *out
     size_t size = cw_outbox_gather(outbox, scratch, gather_limit(connection), &frames);
     if (size == 0)
         return write_front(connection, outbox);
-    CW_STAT(client_messages_out_total) += frames;
-    if (last != NULL && cw_outbox_is_empty(outbox) && last->size <= CW_FLUSH_SCRATCH - size) {
+    if (last != NULL && frames == outbox->count && last->size <= CW_FLUSH_SCRATCH - size) {
         memcpy(scratch + size, last->data, last->size);
         size += last->size;
         connection->is_close_sent = true;
     }
-    return write_bytes(connection, scratch, size);
+    return write_bytes(connection, scratch, size, frames);
 }
 
 void cw_flush_connection(struct cw_connection *connection)
@@ -100,8 +102,10 @@ void cw_flush_connection(struct cw_connection *connection)
             wait_until_writable(connection);
             return;
         }
-        if (outbox != NULL)
-            outbox->in_flight = 0;
+        if (outbox != NULL && outbox->flying > 0) {
+            cw_outbox_drop(outbox, outbox->flying);
+            outbox->flying = 0;
+        }
         if (connection->is_close_sent)
             return;
         if (outbox != NULL && !cw_outbox_is_empty(outbox)) {
@@ -110,11 +114,11 @@ void cw_flush_connection(struct cw_connection *connection)
         } else if (connection->close_frame != NULL) {
             connection->is_close_sent = true;
             if (!write_bytes(connection, connection->close_frame->data,
-                             connection->close_frame->size))
+                             connection->close_frame->size, 0))
                 return;
         } else {
             if (connection->channel != NULL)
-                cw_replays_on_drained(connection->channel);
+                cw_channel_on_drained(connection->channel);
             return;
         }
     }

@@ -37,6 +37,11 @@ static size_t head_size(struct cw_bytes bytes)
     return 0;
 }
 
+bool cw_head_is_whole(struct cw_bytes bytes)
+{
+    return head_size(bytes) > 0;
+}
+
 /* Takes what comes before `byte` out of `text`, and the byte; all of it if there is none. */
 static struct cw_bytes take_until(struct cw_bytes *text, char byte)
 {

@@ -14,6 +14,8 @@
 
 #include "protocol/handshake.h"
 
+#include <stdbool.h>
+
 /* The longest head that is accepted (PROTOCOL). */
 #define CW_HEAD_MAX 8192
 
@@ -28,6 +30,9 @@ struct cw_head_error {
 #define CW_HEAD_ALLOW_GET "Allow: GET\r\n"
 /* What who does not upgrade, or to another version, is told (RFC 9110 section 15.5.22). */
 #define CW_HEAD_UPGRADE "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+
+/** Whether `bytes` have a head to its end. */
+bool cw_head_is_whole(struct cw_bytes bytes);
 
 /**
  * `bytes` begin with a request. CW_OK, also where its head is not complete yet; else

@@ -34,8 +34,9 @@ struct watch {
     uint64_t id; /* never used again: tells a socket from its successor with the same number */
     struct event *write; /* NULL until first wanted */
     struct event read;
-    bool is_reading;
+    bool is_reading; /* as the library wants it */
     bool is_writing;
+    bool is_held; /* it is not read all the same */
 };
 
 struct cw_loop {
@@ -247,7 +248,7 @@ static void set_reading(struct watch *watch, bool is_on)
 {
     if (watch->is_reading == is_on)
         return;
-    if (is_on)
+    if (is_on && !watch->is_held)
         event_add(&watch->read, NULL);
     else
         event_del(&watch->read);
@@ -367,6 +368,18 @@ void cw_loop_request_post_turn(struct cw_loop *loop)
 void cw_loop_note_read(struct cw_loop *loop, size_t size)
 {
     loop->read_bytes += size;
+}
+
+void cw_loop_hold(struct cw_loop *loop, int fd, bool is_held)
+{
+    struct watch *watch = watch_of(loop, fd);
+    if (watch == NULL || watch->is_held == is_held)
+        return;
+    watch->is_held = is_held;
+    if (is_held)
+        event_del(&watch->read);
+    else if (watch->is_reading)
+        event_add(&watch->read, NULL);
 }
 
 void cw_loop_read_now(struct cw_loop *loop, int fd)

@@ -54,6 +54,9 @@ void cw_loop_request_post_turn(struct cw_loop *loop);
  */
 void cw_loop_note_read(struct cw_loop *loop, size_t size);
 
+/** Whatever the library wants: `fd` is not read while it is held. */
+void cw_loop_hold(struct cw_loop *loop, int fd, bool is_held);
+
 /** Serves `fd` as if it had become readable: input that the library has put aside. Not from its
  * callbacks. */
 void cw_loop_read_now(struct cw_loop *loop, int fd);

@@ -11,6 +11,7 @@
 #include "ws/linger.h"
 #include "ws/listener.h"
 #include "ws/query.h"
+#include "ws/session_wait.h"
 #include "ws/state.h"
 #include "ws/upgrade.h"
 
@@ -57,6 +58,7 @@ void cw_request_destroy(struct cw_request *request)
     if (request->channel != NULL)
         cw_channel_closed(request->channel, 1006, "");
     destroy_answer(request);
+    cw_session_wait_destroy(request->wait);
     free(request);
 }
 
@@ -78,6 +80,7 @@ static int finish_answer(struct cw_request *request, struct lws *wsi, bool is_la
 {
     destroy_answer(request);
     request->is_head_done = false;
+    request->was_looked_at = false;
     request->head_bytes = 0;
     if (!is_last)
         return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
@@ -209,6 +212,26 @@ int cw_request_on_connect(struct cw_request *request, struct lws *wsi)
 
 /* --- upgrading ------------------------------------------------------------------------------- */
 
+/* The session by which a channel is to be taken up; NULL: a new one, or a refusal. */
+static const struct cw_resume *find_resume(struct cw_request *request,
+                                           const struct cw_handshake *handshake)
+{
+    const struct cw_resume *resume = NULL;
+    if (handshake->session == NULL || request->server->node->limits.session_ttl_s == 0)
+        return NULL;
+    switch (cw_session_wait_answer(request->wait, cw_bytes_text(handshake->session), &resume)) {
+    case CW_SESSION_FOUND:
+        return resume;
+    case CW_SESSION_NONE:
+        return NULL;
+    case CW_SESSION_UNASKED:
+    case CW_SESSION_LATE:
+        break;
+    }
+    request->refusal = cw_upgrade_refuse(1013, "its session can't be looked up now");
+    return NULL;
+}
+
 int cw_request_on_upgrade(struct cw_request *request, struct lws *wsi, const char *protocol)
 {
     if (strcasecmp(protocol, "websocket") != 0)
@@ -224,11 +247,14 @@ int cw_request_on_upgrade(struct cw_request *request, struct lws *wsi, const cha
     }
 
     request->kind = handshake.kind;
+    const struct cw_resume *resume = NULL;
     request->refusal = cw_upgrade_admit(request->server);
+    if (request->refusal.code == 0)
+        resume = find_resume(request, &handshake);
     if (request->refusal.code == 0) {
         char address[CW_PEER_TEXT_SIZE];
         cw_peer_text(lws_get_socket_fd(wsi), address);
-        rc = cw_upgrade_create_channel(request, wsi, &handshake, address);
+        rc = cw_upgrade_create_channel(request, wsi, &handshake, resume, address);
     }
     cw_handshake_finish(&handshake);
     if (rc == CW_OK)
@@ -239,12 +265,17 @@ int cw_request_on_upgrade(struct cw_request *request, struct lws *wsi, const cha
 
 int cw_request_on_add_headers(const struct cw_request *request, struct lws_process_html_args *args)
 {
-    const char *node_id = request->server->node->id;
-    int size = request->channel != NULL
-                   ? snprintf(args->p, (size_t)args->max_len,
-                              "Chanway-Channel: %s\r\nChanway-Node: %s\r\n",
-                              cw_channel_uuid(request->channel), node_id)
-                   : snprintf(args->p, (size_t)args->max_len, "Chanway-Node: %s\r\n", node_id);
+    const struct cw_channel *channel = request->channel;
+    const char *token = channel != NULL ? cw_channel_token(channel) : NULL;
+    char channel_line[64] = "";
+    char session_line[128] = "";
+    if (channel != NULL)
+        (void)snprintf(channel_line, sizeof(channel_line), "Chanway-Channel: %s\r\n",
+                       cw_channel_uuid(channel));
+    if (token != NULL)
+        (void)snprintf(session_line, sizeof(session_line), "Chanway-Session: %s\r\n", token);
+    int size = snprintf(args->p, (size_t)args->max_len, "%s%sChanway-Node: %s\r\n", channel_line,
+                        session_line, request->server->node->id);
     if (size < 0 || size >= args->max_len)
         return -1;
     args->p += size;
@@ -262,24 +293,33 @@ static void refuse_and_drop(struct cw_request *request, struct lws *wsi,
     lws_set_timeout(wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
 }
 
-/* Looks at the first head without taking it. One that comes in pieces is not looked at. */
-static int look_at_head(struct cw_request *request, int fd, struct cw_head_error *ret_error)
+/* Looks at the head without taking it; true: it is to be answered by `ret_error`. One that comes in
+ * pieces is looked at once. */
+static bool is_head_bad(struct cw_request *request, struct lws *wsi, int fd,
+                        struct cw_head_error *ret_error)
 {
     char bytes[CW_HEAD_MAX + 1];
     request->was_looked_at = true;
     ssize_t size = recv(fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
     if (size <= 0)
-        return CW_OK;
-    return cw_head_check(cw_bytes_make(bytes, (size_t)size), ret_error);
+        return false;
+    struct cw_bytes head = cw_bytes_make(bytes, (size_t)size);
+    if (cw_head_check(head, ret_error) < 0)
+        return true;
+    if (request->wait == NULL)
+        cw_session_wait_begin(request, wsi, fd, head);
+    return false;
 }
 
 bool cw_request_before_read(struct cw_request *request, struct lws *wsi, int fd)
 {
     struct cw_head_error error;
-    if (!request->was_looked_at && look_at_head(request, fd, &error) < 0) {
+    if (!request->was_looked_at && is_head_bad(request, wsi, fd, &error)) {
         refuse_and_drop(request, wsi, &error.error, error.headers);
         return false;
     }
+    if (request->wait != NULL && !cw_session_wait_is_over(request->wait))
+        return false;
     request->unread_before = unread_bytes(fd);
     return true;
 }

@@ -16,6 +16,7 @@
 
 struct cw_answer;
 struct cw_channel;
+struct cw_session_wait;
 struct cw_ws_server;
 struct lws;
 struct lws_process_html_args;
@@ -36,13 +37,14 @@ struct cw_refusal {
  * established. */
 struct cw_request {
     struct cw_ws_server *server;
-    bool is_admin;              /* came in by the admin listener */
-    bool was_looked_at;         /* the first head has been checked, or came in pieces */
-    bool is_head_done;          /* this request's head has been handed to us */
-    int unread_before;          /* in the socket, before it is read */
-    size_t head_bytes;          /* read so far */
-    enum cw_kind kind;          /* of an upgrade */
-    struct cw_channel *channel; /* of an upgrade, until it is established; NULL: refused */
+    bool is_admin;                /* came in by the admin listener */
+    bool was_looked_at;           /* the first head has been checked, or came in pieces */
+    bool is_head_done;            /* this request's head has been handed to us */
+    struct cw_session_wait *wait; /* a session that it names; NULL: none, or not looked for */
+    int unread_before;            /* in the socket, before it is read */
+    size_t head_bytes;            /* read so far */
+    enum cw_kind kind;            /* of an upgrade */
+    struct cw_channel *channel;   /* of an upgrade, until it is established; NULL: refused */
     struct cw_refusal refusal;
     struct cw_answer *answer; /* a body that is being sent; NULL: none */
 };

@@ -18,6 +18,7 @@
 #include "ws/listener.h"
 #include "ws/loop_adapter.h"
 #include "ws/request.h"
+#include "ws/session_wait.h"
 #include "ws/state.h"
 
 #include <libwebsockets.h>
@@ -181,6 +182,7 @@ static void on_tick(void *arg)
     struct cw_ws_server *server = arg;
     cw_loop_request_post_turn(server->loop);
     cw_connections_expire(server);
+    cw_session_waits_tick(server);
 }
 
 /* --- clients come in ------------------------------------------------------------------------- */
@@ -291,6 +293,7 @@ int cw_ws_server_create(const struct cw_ws_server_options *options, char *error,
     server->node = options->node;
     cw_list_init(&server->closing);
     cw_list_init(&server->resumed);
+    cw_list_init(&server->waits);
     server->path = strdup(options->path != NULL ? options->path : "/ws");
     server->allow_origin = strdup(options->allow_origin != NULL ? options->allow_origin : "*");
     server->scratch = malloc(CW_FLUSH_SCRATCH);

@@ -38,6 +38,7 @@ struct cw_ws_server {
     struct cw_request *adopting; /* its socket is being handed to the library */
     struct cw_list closing;      /* cw_connection.closing, the earliest first */
     struct cw_list resumed;      /* cw_connection.resumed */
+    struct cw_list waits;        /* session_wait.c's */
     char *scratch;               /* CW_FLUSH_SCRATCH bytes: frames that go out in one write */
     char close_reason[124];      /* of the peer's close frame that is being handled */
     bool is_stopping;            /* nobody is let in any more */

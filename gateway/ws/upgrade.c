@@ -222,6 +222,12 @@ int cw_upgrade_check(struct cw_request *request, struct lws *wsi,
 
 /* --- the channel ----------------------------------------------------------------------------- */
 
+struct cw_refusal cw_upgrade_refuse(int code, const char *reason)
+{
+    int64_t spread_ms = cw_random_below(FULL_RETRY_MAX_MS - FULL_RETRY_MIN_MS);
+    return (struct cw_refusal){code, reason, FULL_RETRY_MIN_MS + spread_ms};
+}
+
 struct cw_refusal cw_upgrade_admit(const struct cw_ws_server *server)
 {
     const struct cw_node *node = server->node;
@@ -230,10 +236,7 @@ struct cw_refusal cw_upgrade_admit(const struct cw_ws_server *server)
         refusal = (struct cw_refusal){1001, "the node is going away", 0};
     else if (node->count >= node->limits.max_connections)
         refusal = (struct cw_refusal){1013, "the node is full", 0};
-    if (refusal.code != 0)
-        refusal.retry_ms =
-            FULL_RETRY_MIN_MS + cw_random_below(FULL_RETRY_MAX_MS - FULL_RETRY_MIN_MS);
-    return refusal;
+    return refusal.code == 0 ? refusal : cw_upgrade_refuse(refusal.code, refusal.reason);
 }
 
 /* The token of "Authorization: Bearer <token>", owned by the caller; NULL: none, or no memory
@@ -260,7 +263,8 @@ static char *copy_bearer(struct lws *wsi, int *ret_rc)
 }
 
 int cw_upgrade_create_channel(struct cw_request *request, struct lws *wsi,
-                              struct cw_handshake *handshake, const char *address)
+                              struct cw_handshake *handshake, const struct cw_resume *resume,
+                              const char *address)
 {
     int rc;
     char *bearer = copy_bearer(wsi, &rc);
@@ -269,7 +273,8 @@ int cw_upgrade_create_channel(struct cw_request *request, struct lws *wsi,
     char *token = handshake->token;
     if (bearer != NULL)
         handshake->token = bearer;
-    rc = cw_channel_create(request->server->node, handshake, address, NULL, &request->channel);
+    rc = cw_channel_create(request->server->node, handshake, resume, address, NULL,
+                           &request->channel);
     handshake->token = token;
     free(bearer);
     return rc;

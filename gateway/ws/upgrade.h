@@ -11,6 +11,7 @@
 #include "ws/head.h"
 #include "ws/request.h"
 
+struct cw_resume;
 struct cw_ws_server;
 struct lws;
 
@@ -25,9 +26,13 @@ CW_MUST_CHECK int cw_upgrade_check(struct cw_request *request, struct lws *wsi,
 
 /** Whether there is room for one more client, and time. */
 struct cw_refusal cw_upgrade_admit(const struct cw_ws_server *server);
+/** A refusal for now: come back, spread so that not all come together. `reason` is static. */
+struct cw_refusal cw_upgrade_refuse(int code, const char *reason);
 
-/** Gives `request` its channel. A bearer token in the head goes before the one of the URL. */
+/** Gives `request` its channel, by `resume` one that was. A bearer token in the head goes before
+ * the one of the URL. */
 CW_MUST_CHECK int cw_upgrade_create_channel(struct cw_request *request, struct lws *wsi,
-                                            struct cw_handshake *handshake, const char *address);
+                                            struct cw_handshake *handshake,
+                                            const struct cw_resume *resume, const char *address);
 
 #endif

@@ -134,8 +134,9 @@ class Requests(DirectCase):
                 client.receive()
             self.assertEqual((caught.exception.code, caught.exception.reason), (code, reason))
             self.assertEqual(watcher.next_op("presence")["event"], "leave")
-            until(lambda: not self.r.exists(channel_key(client)),  # pylint: disable=W0640
+            until(lambda: not self.r.hget(channel_key(client), "node"),  # pylint: disable=W0640
                   "it is out of the registry")
+            self.assertEqual(self.r.exists(channel_key(client)), code == 4321, "4321 may be resumed")
             watcher.drop()
 
     def test_a_channel_is_added_to_a_group_and_removed(self):

@@ -365,7 +365,7 @@ class Control(FrameCase):
         channel = WebSocket(self.node.address)
         channel.wire.reset()
         until(lambda: self.node.metric("chanway_node_connections") == 0, "no channel is left")
-        until(lambda: self.redis.call("KEYS", "cw:{c:*") == [], "nor in Redis")
+        until(lambda: self.connected() == [], "nor in Redis")
 
 
 if __name__ == "__main__":

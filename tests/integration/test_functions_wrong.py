@@ -36,6 +36,9 @@ RIGHT = {
     "cw_node_members": (GROUP, 0, 10),
     "cw_node_attach": (CHANNEL, "n.1", "", INBOX),
     "cw_node_detach": (CHANNEL, "n.1", 60),
+    "cw_node_session": (CHANNEL, "digest", ""),
+    "cw_node_resume": (CHANNEL, "n.1", "digest", "another", "", INBOX),
+    "cw_node_settle": (CHANNEL, "n.1", 1),
     "cw_node_mark": (CHANNEL, "n.1", "add"),
     "cw_node_send": (CHANNEL, 1, 0, "", "x", ""),
     "cw_node_inbox": (CHANNEL, "n.1", 0, 0, 0, 10, 10),
@@ -182,6 +185,7 @@ class Wrong(ChannelsCase):
             "cw_node_publish": (1, 2), "cw_node_publish_many": (2, 3), "cw_node_read": (3, 4),
             "cw_node_members": (2,), "cw_node_detach": (2,), "cw_node_send": (1, 2),
             "cw_node_inbox": (2, 3, 4, 5, 6), "cw_node_ack": (2,), "cw_node_trim": (1,), "cw_node_renew": (1,),
+            "cw_node_settle": (2,),
         }
         for function, places in numbers.items():
             for place in places:
@@ -191,7 +195,7 @@ class Wrong(ChannelsCase):
                     self.wrong(function, *words)
 
     def test_nodes(self):
-        places = {"cw_node_join": 2, "cw_node_leave": 1, "cw_node_attach": 1, "cw_node_detach": 1,
+        places = {"cw_node_resume": 1, "cw_node_settle": 1, "cw_node_session": 1, "cw_node_join": 2, "cw_node_leave": 1, "cw_node_attach": 1, "cw_node_detach": 1,
                   "cw_node_mark": 1, "cw_node_inbox": 1, "cw_node_ack": 1}
         for function, place in places.items():
             words = list(RIGHT[function])
@@ -205,6 +209,7 @@ class Wrong(ChannelsCase):
             self.wrong("cw_node_join", GROUP, cfg, "n.1", 0, UUID, "")
         for limits in ("", "x", "1", "1 x", "-1 2", "1 2 3 4", "1  2", LONG, BROKEN, "1 " + "2" * 100):
             self.wrong("cw_node_attach", CHANNEL, "n.1", "", limits)
+            self.wrong("cw_node_resume", CHANNEL, "n.1", "digest", "another", "", limits)
 
     def test_shapes(self):
         for words in (("cw_node_attach", CHANNEL, "n.1", "x", INBOX),
@@ -212,6 +217,11 @@ class Wrong(ChannelsCase):
                       ("cw_node_detach", CHANNEL, "n.1", 60, "x"),
                       ("cw_node_detach", CHANNEL, "n.1", 60, "reap", "x"),
                       ("cw_node_detach", CHANNEL, "n.1", 10 ** 10),
+                      ("cw_node_detach", CHANNEL, "n.1", 60, "left", "x"),
+                      ("cw_node_detach", CHANNEL, "n.1", 60, "left", 1, "1-1", "room"),
+                      ("cw_node_resume", CHANNEL, "n.1", "", "another", "", INBOX),
+                      ("cw_node_resume", CHANNEL, "n.1", "digest", "", "", INBOX),
+                      ("cw_node_resume", CHANNEL, "n.1", "digest", "another", "", INBOX, "type"),
                       ("cw_node_mark", CHANNEL, "n.1", "set", "room"),
                       ("cw_node_join", GROUP, DEFAULTS, "n.1", 2, UUID, ""),
                       ("cw_node_join", GROUP, DEFAULTS, "n.1", 0, UUID), ("cw_node_list", NODES, "n.1", 15000),

@@ -258,7 +258,7 @@ class Handshake(NodeCase):
         self.protocol_of("foo")
         self.assertEqual(self.node.metric("chanway_handshakes_refused_total"), refused + 3)
         self.assertEqual(self.node.metric("chanway_node_connections_total"), channels)
-        self.assertEqual(self.redis.call("KEYS", "cw:{c:*"), [])
+        self.assertEqual(self.connected(), [])
 
 
 class Origins(NodeCase):

@@ -120,7 +120,7 @@ static void start_node(struct path *path, struct path_node *node, const char *na
     node->node.version = "0";
     node->node.transport = &transport;
     node->node.run_waiting_op = cw_dispatch_waiting_op;
-    node->node.join_opening_groups = cw_join_opening_groups;
+    node->node.open = cw_open_channel;
     node->node.limits = (struct cw_limits){
         .max_connections = 100000,
         .max_message = FRAME_MAX,
@@ -213,7 +213,7 @@ struct path_client *path_open(struct path *path, unsigned node, const char *quer
     assert_int_equal(cw_handshake_parse(cw_bytes_text(query), cw_bytes_text(protocols), 2000,
                                         &handshake, &error),
                      CW_OK);
-    assert_int_equal(cw_channel_create(&path->nodes[node].node, &handshake, "10.0.0.7:51514",
+    assert_int_equal(cw_channel_create(&path->nodes[node].node, &handshake, NULL, "10.0.0.7:51514",
                                        client, &client->channel),
                      CW_OK);
     cw_handshake_finish(&handshake);

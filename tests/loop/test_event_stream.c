@@ -131,8 +131,8 @@ static struct client *open_client(struct scene *scene)
 {
     struct client *client = &scene->clients[scene->client_count++];
     cw_uuid_generate(client->uuid);
-    assert_int_equal(cw_cluster_attach(scene->cluster, client->uuid, client, &client->channel),
-                     CW_OK);
+    assert_int_equal(
+        cw_cluster_attach(scene->cluster, client->uuid, client, NULL, &client->channel), CW_OK);
     emit(client, CW_STREAM_CONNECT, NULL);
     return client;
 }
@@ -140,7 +140,7 @@ static struct client *open_client(struct scene *scene)
 static void close_client(struct client *client)
 {
     emit(client, CW_STREAM_DISCONNECT, "bye");
-    cw_cluster_detach(client->channel);
+    cw_cluster_detach(client->channel, NULL);
 }
 
 static void on_answer(void *arg, int rc)

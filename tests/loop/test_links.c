@@ -62,6 +62,7 @@ static void a_join_that_was_not_sent_before_the_link_was_lost_is_unavailable(voi
     path_say(ann, "{'op':'join','id':1,'group':'hall'}");
     path->redis->is_down = true;
     fake_redis_drop(path->redis, 0, FAKE_COMMANDS, FAKE_NOT_SENT);
+    fake_time_run();
     path_expect_start(ann, "{'op':'welcome'");
     path_expect_start(ann, "{'op':'error','code':'unavailable'");
     path_expect_start(ann, "{'op':'error','id':1,'code':'unavailable'");

@@ -144,6 +144,11 @@ class NodeCase(Case):
         self.addCleanup(socket.drop)
         return socket
 
+    def connected(self):
+        """Keys of channels that Redis shows on a node; those that are away are not among them."""
+        return [key for key in self.redis.call("KEYS", "cw:{c:*}")
+                if self.redis.call("HGET", key, "node")]
+
     def new_group(self):
         """A group of this test alone."""
         counter = getattr(type(self), "_groups", 0) + 1

@@ -6,6 +6,7 @@ _CHANNEL = re.compile(r"\{c:([0-9a-f-]{36})\}(:[a-z0-9]+)?")
 _GROUP = re.compile(r"\{g:([^{}]+)\}(:[a-z0-9]+)?")
 _NODE = re.compile(r"\{n:([^{}]+)\}(:c)?")
 _SHOWN = 12
+SESSION_TTL_MS = 60000
 
 
 class Expected:
@@ -37,6 +38,7 @@ class RegistryView:
         self.leases = {}    # id -> ms left
         self.sets = {}      # id -> its channels
         self.channels = {}  # uuid -> fields
+        self.away = {}      # the same of those that may be resumed
         self.members = {}   # group -> {uuid: (node, generation)}
         self.ends = {}      # key -> ms left, -1: never
         self.parts = []     # what belongs to a channel or a group: (kind, name, part, key)
@@ -84,7 +86,9 @@ class RegistryView:
             self.nodes[node] = (int(expiry), int(channels))
 
     def _take_channel(self, uuid, content):
-        self.channels[uuid] = _text(content)
+        fields = _text(content)
+        is_away = fields.get("node") == "" and "gen" in fields
+        (self.away if is_away else self.channels)[uuid] = fields
 
     def _take_members(self, group, content):
         for uuid, value in _text(content).items():
@@ -103,7 +107,10 @@ class RegistryView:
         found += self._channel_problems(expected, prefix)
         found += self._group_problems(expected, prefix)
         for kind, name, part, key in self.parts:
-            if kind == "c" and name not in expected.channels:
+            if kind == "c" and name in self.away:
+                if self.ends[key] < 0:
+                    found.append(f"{key} of a channel that is away never ends")
+            elif kind == "c" and name not in expected.channels:
                 found.append(f"an orphan: {key}")
             elif kind == "c" and part == ":r":
                 found.append(f"a request that was not done: {key}")
@@ -123,6 +130,9 @@ class RegistryView:
 
     def _channel_problems(self, expected, prefix):
         found = _differences("channels", set(self.channels), set(expected.channels))
+        for uuid, fields in self.away.items():
+            if "from" in fields or not 0 < self.ends[f"{prefix}:{{c:{uuid}}}"] <= SESSION_TTL_MS:
+                found.append(f"channel {uuid} is away, and half done: {fields}")
         marks = {}
         for group, members in expected.groups.items():
             for uuid in members:

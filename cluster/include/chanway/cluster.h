@@ -36,6 +36,36 @@ struct cw_channel_info {
     int64_t expires_s;   /**< lifetime since `created_ms`; 0: none */
     const char *user;    /**< NULL: not authenticated */
     const char *address; /**< "10.0.0.7:51514" */
+    /** CW_SESSION_DIGEST_SIZE bytes made of its session's token; NULL: it has no session. */
+    const unsigned char *session;
+};
+
+/** Bytes of what the registry keeps of a session's token. */
+#define CW_SESSION_DIGEST_SIZE 16
+
+/** How far the connection of a channel was written a group's messages. */
+struct cw_written {
+    struct cw_bytes group;
+    bool is_known; /**< false: nobody can say */
+    struct cw_position position;
+};
+
+/** What a channel that is taken by its session comes back to; views are valid during the callback.
+ */
+struct cw_resumed {
+    const struct cw_written *groups; /**< those it was in: to be joined again */
+    size_t group_count;
+    /** The last direct message that was written; false: those up to `direct` may be lost. */
+    bool is_direct_known;
+    struct cw_position direct;
+};
+
+/** How a channel goes that may be resumed: what it was written last. */
+struct cw_leaving {
+    int64_t resume_s; /**< > 0: kept so long */
+    struct cw_position direct;
+    const struct cw_written *groups;
+    size_t group_count;
 };
 
 #define CW_PAYLOAD_MAX_DEFAULT 65536
@@ -68,8 +98,10 @@ struct cw_cluster_events {
     void (*on_message)(void *arg, void *local, const struct cw_message *message);
     /** Messages of a group were lost for good. */
     void (*on_gap)(void *arg, void *local, const struct cw_gap *gap);
-    /** A direct message to a channel of this node, in order, once; `user` as given to attach. */
-    void (*on_direct)(void *arg, void *user, const struct cw_message *message);
+    /** A direct message to a channel of this node, in order, once; `user` as given to attach.
+     * `is_live`: it was sent just now; else it was kept, and cw_cluster_pause_inbox() stops those
+     * that follow. */
+    void (*on_direct)(void *arg, void *user, const struct cw_message *message, bool is_live);
     /** Direct messages to this channel were lost for good. */
     void (*on_direct_gap)(void *arg, void *user, const struct cw_gap *gap);
     /**
@@ -124,6 +156,10 @@ struct cw_cluster_options {
     int64_t payload_max;  /**< largest payload a back end may publish, bytes; 0: the default */
     unsigned events_mask; /**< enum cw_stream_kind, or-ed: what goes to the event stream; 0: off */
     int64_t events_max;   /**< entries that it keeps, about; 0: 100000 */
+    int64_t
+        session_ttl_s;   /**< how long channels of nodes that died may be resumed; 0: not at all */
+    int64_t queue_max;   /**< direct messages kept of a channel; 0: 100 */
+    int64_t queue_bytes; /**< their bytes; 0: 1 MiB */
     struct cw_cluster_events events;
     void *events_arg;
 };
@@ -167,15 +203,71 @@ struct cw_cluster_health {
 CW_API void cw_cluster_health(const struct cw_cluster *cluster,
                               struct cw_cluster_health *ret_health);
 
+/** CW_OK: the registry has it. CW_ERR_UNAVAILABLE, CW_ERR_TIMEOUT: it will, as soon as may be. */
+typedef void (*cw_attach_fn)(void *user, int rc);
+
 /**
  * Adds a channel of this node to the registry, mirrored to Redis at the end of the turn (and again
- * whenever Redis lost it). `user` comes back through `describe`. CW_ERR_NOMEM.
+ * whenever Redis lost it). `user` comes back through `describe` and to `fn`, which may be NULL and
+ * is not called once the channel is detached. CW_ERR_NOMEM.
  */
 CW_API CW_MUST_CHECK int cw_cluster_attach(struct cw_cluster *cluster, const char *uuid, void *user,
+                                           cw_attach_fn fn,
                                            struct cw_cluster_channel **ret_channel);
 
-/** Removes the channel and its memberships, here at once, in Redis soon; joins: CANCELLED. */
-CW_API void cw_cluster_detach(struct cw_cluster_channel *channel);
+/** A channel that can be resumed. */
+struct cw_session {
+    enum cw_payload_type type;
+    int64_t created_ms;
+    int64_t expires_s; /**< 0: never */
+};
+/** CW_ERR_NOT_FOUND: there is no such session; any other error: not known. */
+typedef void (*cw_session_fn)(void *arg, int rc, const struct cw_session *session);
+
+/**
+ * Looks for the channel `uuid` with a session of this digest and this `user` (NULL: none); nothing
+ * is changed. CW_ERR_UNAVAILABLE at once: no link, `fn` is not called.
+ */
+CW_API CW_MUST_CHECK int cw_cluster_find_session(struct cw_cluster *cluster, struct cw_bytes uuid,
+                                                 const unsigned char *digest, const char *user,
+                                                 cw_session_fn fn, void *arg);
+
+/** CW_ERR_NOT_FOUND: the session is gone; any other error: perhaps it was taken. Detach it then. */
+typedef void (*cw_resume_fn)(void *user, int rc, const struct cw_resumed *resumed);
+
+/**
+ * Takes the channel `uuid` for this node by its session (the digest of the token that the client
+ * has; `describe` gives the new one), from whichever node has it. Nothing of its inbox comes
+ * before cw_cluster_start_inbox(). CW_ERR_BUSY: this node has it (cw_cluster_abandon it before);
+ * CW_ERR_NOMEM.
+ */
+CW_API CW_MUST_CHECK int cw_cluster_resume(struct cw_cluster *cluster, const char *uuid, void *user,
+                                           const unsigned char *digest, cw_resume_fn fn,
+                                           struct cw_cluster_channel **ret_channel);
+/** The `user` of the channel `uuid` if this node has it; NULL: it has not. */
+CW_API void *cw_cluster_find(const struct cw_cluster *cluster, struct cw_bytes uuid);
+/** The client uses its new token: the one before ends. */
+CW_API void cw_cluster_settle_session(struct cw_cluster_channel *channel);
+
+/**
+ * Direct messages after `since`, and requests, come from now on. `fn`, which may be NULL, is called
+ * once when those that were kept have been told of, or can't be read now and will come later; not
+ * if the channel goes before.
+ */
+CW_API void cw_cluster_start_inbox(struct cw_cluster_channel *channel, struct cw_position since,
+                                   void (*fn)(void *user));
+/** While paused, direct messages wait in Redis, within the bounds of the queue. */
+CW_API void cw_cluster_pause_inbox(struct cw_cluster_channel *channel, bool is_paused);
+/** The last direct message that on_direct or on_direct_gap told of. */
+CW_API struct cw_position cw_cluster_inbox_position(const struct cw_cluster_channel *channel);
+
+/**
+ * Removes the channel and its memberships, here at once, in Redis soon; joins: CANCELLED. NULL
+ * `leaving`: for good.
+ */
+CW_API void cw_cluster_detach(struct cw_cluster_channel *channel, const struct cw_leaving *leaving);
+/** Removes it here, because another connection takes it over. */
+CW_API void cw_cluster_abandon(struct cw_cluster_channel *channel);
 
 /** `position`: every later message reaches this channel, none up to it does. */
 typedef void (*cw_joined_fn)(void *arg, int rc, bool is_logged, struct cw_position position);

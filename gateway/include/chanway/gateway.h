@@ -35,6 +35,9 @@ struct cw_gateway_options {
     const char *allow_origin;
     int64_t channel_ttl_s;
     int64_t channel_ttl_max_s;
+    int64_t session_ttl_s; /**< how long a lost channel may be resumed; 0: not at all */
+    int64_t queue_max;     /**< direct messages kept of a channel */
+    int64_t queue_bytes;   /**< their bytes */
     int64_t heartbeat_interval_ms;
     int64_t heartbeat_timeout_ms;
     int64_t op_timeout_ms;

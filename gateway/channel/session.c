@@ -1,0 +1,109 @@
+/* session.c - tokens, and how far a connection was written. */
+#include "channel/session.h"
+
+#include "base/clock.h"
+#include "channel/channel.h"
+#include "channel/members.h"
+#include "channel/replay.h"
+#include "protocol/hex.h"
+
+#include <openssl/sha.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#define SECRET_SIZE 16
+
+static void make_digest(const unsigned char secret[SECRET_SIZE],
+                        unsigned char ret_digest[CW_SESSION_DIGEST_SIZE])
+{
+    unsigned char whole[SHA256_DIGEST_LENGTH];
+    (void)SHA256(secret, SECRET_SIZE, whole);
+    memcpy(ret_digest, whole, CW_SESSION_DIGEST_SIZE);
+}
+
+void cw_session_generate(const char *uuid, char ret_token[CW_SESSION_TOKEN_SIZE],
+                         unsigned char ret_digest[CW_SESSION_DIGEST_SIZE])
+{
+    unsigned char secret[SECRET_SIZE];
+    cw_random_bytes(secret, sizeof(secret));
+    make_digest(secret, ret_digest);
+    size_t size = (size_t)snprintf(ret_token, CW_SESSION_TOKEN_SIZE, "%s.", uuid);
+    for (size_t i = 0; i < sizeof(secret); i++)
+        (void)snprintf(ret_token + size + 2 * i, 3, "%02x", secret[i]);
+}
+
+bool cw_session_parse(struct cw_bytes token, char ret_uuid[CW_UUID_TEXT_SIZE],
+                      unsigned char ret_digest[CW_SESSION_DIGEST_SIZE])
+{
+    const size_t uuid = CW_UUID_TEXT_SIZE - 1;
+    unsigned char secret[SECRET_SIZE];
+    if (token.size != CW_SESSION_TOKEN_SIZE - 1 || token.data[uuid] != '.' ||
+        !cw_uuid_is_valid(cw_bytes_make(token.data, uuid)))
+        return false;
+    for (size_t i = 0; i < sizeof(secret); i++) {
+        int high = cw_hex_digit(token.data[uuid + 1 + 2 * i]);
+        int low = cw_hex_digit(token.data[uuid + 2 + 2 * i]);
+        if (high < 0 || low < 0)
+            return false;
+        secret[i] = (unsigned char)(high * 16 + low);
+    }
+    memcpy(ret_uuid, token.data, uuid);
+    ret_uuid[uuid] = '\0';
+    make_digest(secret, ret_digest);
+    return true;
+}
+
+/* --- how far a connection was written --------------------------------------------------------- */
+
+/* The entry before the first that was not written of `log`; `position` if all were. */
+static struct cw_position before_unwritten(const struct cw_outbox *outbox, uint64_t log,
+                                           struct cw_position position)
+{
+    for (uint32_t i = 0; i < outbox->count; i++) {
+        const struct cw_buf *frame = cw_outbox_peek(outbox, i);
+        if (frame->log == log)
+            return (struct cw_position){frame->position.epoch, frame->position.offset - 1};
+    }
+    return position;
+}
+
+/* How far its group's messages went into the outbox; false: nobody knows, or there is no history.
+ */
+static bool find_queued(const struct cw_member *member, struct cw_position *ret_position)
+{
+    bool is_logged = false;
+    if (member->replay != NULL) {
+        *ret_position = cw_replay_position(member->replay);
+        return true;
+    }
+    if (member->state == CW_MEMBER_JOINED) {
+        int rc = cw_cluster_position(member->channel->mirror, cw_bytes_text(member->group->name),
+                                     &is_logged, ret_position);
+        return rc == CW_OK && is_logged;
+    }
+    *ret_position = member->since;
+    return member->state == CW_MEMBER_JOINING && member->has_since;
+}
+
+void cw_session_measure(const struct cw_channel *channel, struct cw_written *groups,
+                        struct cw_leaving *ret_leaving)
+{
+    const struct cw_outbox *outbox = &channel->outbox;
+    size_t count = 0;
+    for (struct cw_list_node *n = cw_list_first(&channel->members); n != NULL;
+         n = cw_list_next(&channel->members, n)) {
+        const struct cw_member *member = CW_CONTAINER(n, struct cw_member, in_channel);
+        struct cw_position position;
+        if (!find_queued(member, &position))
+            continue;
+        groups[count++] =
+            (struct cw_written){.group = cw_bytes_text(member->group->name),
+                                .is_known = true,
+                                .position = before_unwritten(outbox, member->group->log, position)};
+    }
+    ret_leaving->groups = groups;
+    ret_leaving->group_count = count;
+    ret_leaving->direct =
+        before_unwritten(outbox, CW_LOG_DIRECT, cw_cluster_inbox_position(channel->mirror));
+}
