@@ -2,12 +2,13 @@
  * envelope.c - MessagePack from Redis -> views of a message.
  *
  * Anybody who may publish in Redis may send anything here, and msgpack-c believes what a header
- * says: five bytes that claim an array of 2^32 elements make it ask for 100 GB. So measure() walks
- * over the headers first: what they claim must be there, to the byte, and be few objects. These fit
- * in the first chunk of one zone that is used again and again: no allocation per message.
+ * says. So measure() walks over the headers first: what they claim must be there, to the byte, and
+ * be few objects. These fit in the first chunk of one zone that is used again and again: no
+ * allocation per message.
  */
 #include "envelope.h"
 
+#include "base/msgpack_head.h"
 #include "names.h"
 
 #include <msgpack.h>
@@ -22,80 +23,22 @@
 #define FLAG_IS_JOIN      1U
 #define BODY_ELEMENTS_MIN 4U
 
-/* What follows the first byte of an object, for the first bytes 0xc0..0xdf. */
-struct shape {
-    unsigned char length_size; /* bytes of a big-endian length, first */
-    unsigned char fixed_size;  /* bytes that are always there */
-    unsigned char children;    /* objects per unit of length; 0: the length counts bytes */
-};
-
-static const struct shape shapes[32] = {
-    [0x04] = {1, 0, 0}, [0x05] = {2, 0, 0},  [0x06] = {4, 0, 0}, /* bin */
-    [0x07] = {1, 1, 0}, [0x08] = {2, 1, 0},  [0x09] = {4, 1, 0}, /* ext */
-    [0x0a] = {0, 4, 0}, [0x0b] = {0, 8, 0},                      /* float */
-    [0x0c] = {0, 1, 0}, [0x0d] = {0, 2, 0},  [0x0e] = {0, 4, 0}, /* uint */
-    [0x0f] = {0, 8, 0}, [0x10] = {0, 1, 0},  [0x11] = {0, 2, 0}, /* uint64, int */
-    [0x12] = {0, 4, 0}, [0x13] = {0, 8, 0},                      /* int */
-    [0x14] = {0, 2, 0}, [0x15] = {0, 3, 0},  [0x16] = {0, 5, 0}, /* fixext */
-    [0x17] = {0, 9, 0}, [0x18] = {0, 17, 0},                     /* fixext */
-    [0x19] = {1, 0, 0}, [0x1a] = {2, 0, 0},  [0x1b] = {4, 0, 0}, /* str */
-    [0x1c] = {2, 0, 1}, [0x1d] = {4, 0, 1},                      /* array */
-    [0x1e] = {2, 0, 2}, [0x1f] = {4, 0, 2},                      /* map */
-};
-
-#define NEVER_USED 0xc1
-
-/* Size of one object without its children, and how many these are. False: it is none, or cut. */
-static bool measure_object(const unsigned char *at, size_t left, uint64_t *ret_size,
-                           uint64_t *ret_children)
-{
-    unsigned first = at[0];
-    uint64_t size = 1;
-    uint64_t children = 0;
-    if (first >= 0x80 && first <= 0x8f) {
-        children = (uint64_t)2 * (first & 0x0f); /* fixmap */
-    } else if (first >= 0x90 && first <= 0x9f) {
-        children = first & 0x0f; /* fixarray */
-    } else if (first >= 0xa0 && first <= 0xbf) {
-        size += first & 0x1f; /* fixstr */
-    } else if (first >= 0xc0 && first <= 0xdf) {
-        const struct shape *shape = &shapes[first & 0x1f];
-        if (first == NEVER_USED || left < (size_t)1 + shape->length_size)
-            return false;
-        uint64_t length = 0;
-        for (unsigned i = 1; i <= shape->length_size; i++)
-            length = length << 8 | at[i];
-        size += (uint64_t)shape->length_size + shape->fixed_size;
-        if (shape->children > 0)
-            children = length * shape->children;
-        else
-            size += length;
-    }
-    *ret_size = size;
-    *ret_children = children;
-    return size <= left;
-}
-
 /* True if `bytes` are exactly `count` objects, of CW_ENVELOPE_OBJECTS_MAX in all. */
 static bool measure(struct cw_bytes bytes, unsigned count)
 {
-    const unsigned char *at = (const unsigned char *)bytes.data;
-    size_t left = bytes.size;
     uint64_t seen = 0;
     uint64_t owed = count;
     while (owed > 0) {
-        uint64_t size;
-        uint64_t children;
-        if (left == 0 || !measure_object(at, left, &size, &children))
+        struct cw_msgpack_head head;
+        if (!cw_msgpack_head_read(bytes, &head))
             return false;
         seen++;
-        owed += children - 1;
+        owed += head.children - 1;
         if (seen + owed > CW_ENVELOPE_OBJECTS_MAX)
             return false;
-        at += size;
-        left -= (size_t)size;
+        bytes = cw_bytes_make(bytes.data + head.size, bytes.size - head.size);
     }
-    return left == 0;
+    return bytes.size == 0;
 }
 
 /* The emptied zone for the next call; NULL: out of memory. Lives as long as the process. */
@@ -180,28 +123,20 @@ static bool read_presence(const struct body *body, struct cw_envelope *ret_envel
 }
 
 /* The next of several strings in a row. */
-static bool take_str(struct cw_bytes *rest, msgpack_zone *zone, struct cw_bytes *ret_text)
+static bool take_str(struct cw_bytes *rest, struct cw_bytes *ret_text)
 {
-    uint64_t size = 0;
-    uint64_t children = 0;
-    msgpack_object object;
-    size_t offset = 0;
-    if (rest->size == 0 ||
-        !measure_object((const unsigned char *)rest->data, rest->size, &size, &children) ||
-        size > rest->size || children > 0)
+    struct cw_msgpack_head head;
+    if (!cw_msgpack_head_read(*rest, &head) || head.type != CW_MSGPACK_STR)
         return false;
-    if (!unpack(*rest, &offset, zone, &object) || !read_str(&object, ret_text))
-        return false;
-    *rest = cw_bytes_make(rest->data + size, rest->size - size);
+    *ret_text = head.body;
+    *rest = cw_bytes_make(rest->data + head.size, rest->size - head.size);
     return true;
 }
 
 bool cw_envelope_next_presence(struct cw_bytes *rest, struct cw_bytes *ret_uuid,
                                struct cw_bytes *ret_user)
 {
-    msgpack_zone *zone = take_zone();
-    return zone != NULL && take_str(rest, zone, ret_uuid) && take_str(rest, zone, ret_user) &&
-           cw_uuid_is_valid(*ret_uuid);
+    return take_str(rest, ret_uuid) && take_str(rest, ret_user) && cw_uuid_is_valid(*ret_uuid);
 }
 
 /* A predecessor is named, or known to be none: then it is {0, 0}, which every position is after. */
