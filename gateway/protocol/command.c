@@ -12,6 +12,7 @@
 #include "names.h"
 #include "protocol/decoder.h"
 #include "protocol/json_decoder.h"
+#include "protocol/msgpack_decoder.h"
 #include "protocol/utf8.h"
 
 #include <stdarg.h>
@@ -340,12 +341,15 @@ static int read_groups(struct reading *reading, const struct cw_value *value)
     return CW_OK;
 }
 
-static int check_size(struct cw_bytes payload, struct cw_command_error *error)
+static int fail_too_large(struct cw_command_error *error)
 {
-    if (payload.size <= CW_PAYLOAD_SIZE_MAX)
-        return CW_OK;
     return fail(error, CW_ERR_TOO_LARGE, "the payload is larger than %d bytes",
                 CW_PAYLOAD_SIZE_MAX);
+}
+
+static int check_size(struct cw_bytes payload, struct cw_command_error *error)
+{
+    return payload.size <= CW_PAYLOAD_SIZE_MAX ? CW_OK : fail_too_large(error);
 }
 
 static int read_data(struct reading *reading, const struct cw_value *value)
@@ -354,8 +358,11 @@ static int read_data(struct reading *reading, const struct cw_value *value)
 
     if (value->depth > CW_DEPTH_MAX)
         return FAIL_PAYLOAD(reading, "\"data\" is nested deeper than %d", CW_DEPTH_MAX);
-    if (reading->decoder->ops->data(reading->decoder, value, &command->payload) != CW_OK)
-        return FAIL_PAYLOAD(reading, "\"data\" has no JSON form");
+    int rc = reading->decoder->ops->data(reading->decoder, value, &command->payload);
+    if (rc == CW_ERR_TOO_LARGE)
+        return fail_too_large(reading->error);
+    if (rc != CW_OK)
+        return FAIL_PAYLOAD(reading, "\"data\": %s", reading->decoder->message);
     command->payload_type = CW_PAYLOAD_JSON;
     return CW_OK;
 }
@@ -374,7 +381,7 @@ static int read_bytes(struct reading *reading, const struct cw_value *value)
     struct cw_command *command = reading->command;
 
     if (reading->decoder->ops->bytes(reading->decoder, value, &command->payload) != CW_OK)
-        return FAIL_PAYLOAD(reading, "\"bytes\" must be base64 (RFC 4648 section 4, padded)");
+        return FAIL_PAYLOAD(reading, "\"bytes\" %s", reading->decoder->message);
     command->payload_type = CW_PAYLOAD_BYTES;
     return CW_OK;
 }
@@ -460,20 +467,12 @@ static int read_op_fields(struct reading *reading)
     return row->has_payload ? read_payload(reading) : CW_OK;
 }
 
-/* An id that could not go back as it came is none. */
-static bool is_id_believed(const struct reading *reading)
-{
-    const struct cw_value *id = &reading->fields[FIELD_ID];
-    return !reading->decoder->has_bad_text || id->type != CW_VALUE_TEXT ||
-           (memchr(id->source.data, '\\', id->source.size) == NULL && cw_utf8_is_valid(id->source));
-}
-
 static int read_id_and_op(struct reading *reading)
 {
     if ((reading->twice & BIT(ID)) != 0)
         return check_twice(reading, BIT(ID));
     if ((reading->present & BIT(ID)) != 0) {
-        if (!is_id_believed(reading))
+        if (reading->fields[FIELD_ID].is_mended) /* it could not go back as it came */
             return FAIL_INVALID(reading, "%s", reading->decoder->message);
         int rc = read_field(reading, FIELD_ID);
         if (rc != CW_OK)
@@ -532,8 +531,10 @@ struct cw_command_parser *cw_command_parser_create(size_t max_message)
     if (parser == NULL)
         return NULL;
     parser->decoders[CW_KIND_JSON] = cw_json_decoder_create(max_message);
+    parser->decoders[CW_KIND_MSGPACK] = cw_msgpack_decoder_create(max_message);
     parser->checker = cw_json_decoder_create(max_message);
-    if (parser->decoders[CW_KIND_JSON] == NULL || parser->checker == NULL) {
+    if (parser->decoders[CW_KIND_JSON] == NULL || parser->decoders[CW_KIND_MSGPACK] == NULL ||
+        parser->checker == NULL) {
         cw_command_parser_destroy(parser);
         return NULL;
     }

@@ -12,7 +12,11 @@ typedef void (*describe_fn)(struct cw_encoder *encoder, const void *arg);
 
 const struct cw_encoder_ops *cw_encoder_of(enum cw_kind kind)
 {
-    return kind == CW_KIND_JSON ? &cw_json_encoder : NULL;
+    static const struct cw_encoder_ops *const encoders[CW_KIND_COUNT] = {
+        [CW_KIND_JSON] = &cw_json_encoder,
+        [CW_KIND_MSGPACK] = &cw_msgpack_encoder,
+    };
+    return encoders[kind];
 }
 
 static struct cw_buf *make_frame(const struct cw_encoder_ops *ops, describe_fn describe,
@@ -153,7 +157,16 @@ struct cw_buf *cw_event_message(enum cw_kind kind, const struct cw_message *mess
         bool is_binary = message->type == CW_PAYLOAD_BYTES;
         return cw_frame_create(is_binary ? CW_FRAME_BINARY : CW_FRAME_TEXT, message->payload);
     }
-    return make_frame(cw_encoder_of(kind), describe_message, message);
+    const struct cw_encoder_ops *ops = cw_encoder_of(kind);
+    struct cw_message shown = *message;
+    if (message->type == CW_PAYLOAD_JSON && ops->data != NULL) {
+        int rc = ops->data(message->payload, &shown.payload);
+        if (rc == CW_ERR_PAYLOAD) /* put into Redis in a node's name: nothing is left out for it */
+            shown.type = CW_PAYLOAD_BYTES;
+        else if (rc != CW_OK)
+            return NULL;
+    }
+    return make_frame(ops, describe_message, &shown);
 }
 
 struct ok_reply {

@@ -37,7 +37,7 @@ static const char *const parameter_names[PARAMETER_COUNT] = {
 #undef PARAMETER_NAME
 };
 
-/* In the order of CW_KIND_*; those without an encoder yet are unknown to clients. */
+/* In the order of CW_KIND_*. */
 static const char *const subprotocols[CW_KIND_COUNT] = {
     [CW_KIND_JSON] = "chanway.v1.json",
     [CW_KIND_MSGPACK] = "chanway.v1.msgpack",
@@ -337,8 +337,7 @@ static int choose_kind(struct cw_bytes protocols, enum cw_kind *ret_kind,
     }
     while (next_part(&rest, ',', &name)) {
         for (int kind = 0; kind < CW_KIND_COUNT; kind++) {
-            if (subprotocols[kind] != NULL && cw_bytes_is(trim(name), subprotocols[kind]) &&
-                cw_encoder_of((enum cw_kind)kind) != NULL) {
+            if (subprotocols[kind] != NULL && cw_bytes_is(trim(name), subprotocols[kind])) {
                 *ret_kind = (enum cw_kind)kind;
                 return CW_OK;
             }

@@ -7,6 +7,7 @@
 
 #include "protocol/base64.h"
 #include "protocol/hex.h"
+#include "protocol/utf8.h"
 
 #include <yyjson.h>
 
@@ -258,10 +259,17 @@ static void read_source(const char **at, const char *end, struct cw_value *value
     *at = after + (after < end); /* the comma or the closing brace */
 }
 
+/* An escape may have been of a surrogate without its other half. */
+static bool is_mended(const struct cw_value *value)
+{
+    struct cw_bytes source = value->source;
+    return value->type == CW_VALUE_TEXT && source.size > 0 &&
+           (memchr(source.data, '\\', source.size) != NULL || !cw_utf8_is_valid(source));
+}
+
 static int json_each(struct cw_decoder *decoder, const struct cw_value *map, cw_field_fn fn,
                      void *arg)
 {
-    (void)decoder;
     yyjson_obj_iter iter = yyjson_obj_iter_with((yyjson_val *)(uintptr_t)map->node);
     const char *at = map->source.data;
     const char *end = at;
@@ -276,6 +284,7 @@ static int json_each(struct cw_decoder *decoder, const struct cw_value *map, cw_
         read_value(yyjson_obj_iter_get_val(key), &value);
         if (at != NULL)
             read_source(&at, end, &value);
+        value.is_mended = decoder->has_bad_text && is_mended(&value);
         int rc = fn(arg, cw_bytes_make(yyjson_get_str(key), yyjson_get_len(key)), &value);
         if (rc != CW_OK)
             return rc;
@@ -294,9 +303,13 @@ static int json_data(struct cw_decoder *decoder, const struct cw_value *value,
 static int json_bytes(struct cw_decoder *decoder, const struct cw_value *value,
                       struct cw_bytes *ret_bytes)
 {
-    if (value->type != CW_VALUE_TEXT)
-        return CW_ERR_PAYLOAD;
-    return cw_base64_decode(value->text, json_of(decoder)->space, ret_bytes);
+    struct json_decoder *json = json_of(decoder);
+    if (value->type == CW_VALUE_TEXT &&
+        cw_base64_decode(value->text, json->space, ret_bytes) == CW_OK)
+        return CW_OK;
+    (void)snprintf(decoder->message, sizeof(decoder->message),
+                   "must be base64 (RFC 4648 section 4, padded)");
+    return CW_ERR_PAYLOAD;
 }
 
 static bool json_is_bad(struct cw_decoder *decoder, const struct cw_value *value)

@@ -540,9 +540,6 @@ static void kinds_without_commands_are_refused(void **state)
     assert_int_equal(
         cw_command_parse(fixture->parser, CW_KIND_RAW, frame, &fixture->command, &fixture->error),
         CW_ERR_INVALID);
-    assert_int_equal(cw_command_parse(fixture->parser, CW_KIND_MSGPACK, frame, &fixture->command,
-                                      &fixture->error),
-                     CW_ERR_INVALID);
 }
 
 static void destroying_no_parser_is_harmless(void **state)

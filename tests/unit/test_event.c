@@ -336,14 +336,6 @@ static void other_events_are_as_the_protocol_has_them(void **state)
                 "{\"op\":\"bye\",\"code\":4003,\"reason\":\"\",\"retry_ms\":null}");
 }
 
-static void formats_that_are_not_built_in_give_no_frame(void **state)
-{
-    (void)state;
-    struct cw_message message = {.type = CW_PAYLOAD_TEXT, .payload = cw_bytes_text("a")};
-    assert_null(cw_event_message(CW_KIND_MSGPACK, &message));
-    assert_null(cw_event_pong(CW_KIND_MSGPACK, &seven));
-}
-
 static void what_was_sent_comes_out_as_it_was_written(void **state)
 {
     (void)state;
@@ -384,7 +376,6 @@ int main(void)
         cmocka_unit_test(errors_tell_when_and_where_if_known),
         cmocka_unit_test(raw_channels_are_told_of_bad_payloads_only),
         cmocka_unit_test(other_events_are_as_the_protocol_has_them),
-        cmocka_unit_test(formats_that_are_not_built_in_give_no_frame),
         cmocka_unit_test(what_was_sent_comes_out_as_it_was_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #define JSON       "chanway.v1.json"
+#define MSGPACK    "chanway.v1.msgpack"
 #define GROUPS_MAX 8
 
 static struct cw_handshake_error last_error;
@@ -307,6 +308,7 @@ static void publish_is_for_raw_channels(void **state)
     assert_string_equal(handshake.publish, "chat:one");
     cw_handshake_finish(&handshake);
     refuse_query("publish=chat", JSON);
+    refuse_query("publish=chat", MSGPACK);
     refuse_query("publish=", "");
     refuse_query("publish=a,b", "");
     refuse_query("publish=a%20b", "");
@@ -326,7 +328,10 @@ static void first_known_subprotocol_is_taken(void **state)
         {"soap, " JSON, CW_KIND_JSON},
         {JSON ",soap", CW_KIND_JSON},
         {",," JSON ",", CW_KIND_JSON},
-        {"chanway.v1.msgpack, " JSON, CW_KIND_JSON},
+        {MSGPACK, CW_KIND_MSGPACK},
+        {MSGPACK ", " JSON, CW_KIND_MSGPACK},
+        {JSON ", " MSGPACK, CW_KIND_JSON},
+        {"soap," MSGPACK, CW_KIND_MSGPACK},
     };
     static const char *const unknown[] = {"soap",
                                           "chanway.v2.json",
@@ -335,7 +340,8 @@ static void first_known_subprotocol_is_taken(void **state)
                                           " ",
                                           "chanway.v1.jsonx",
                                           "chanway.v1.jso",
-                                          "chanway.v1.msgpack",
+                                          "chanway.v1.msgpac",
+                                          "chanway.v1.MsgPack",
                                           (JSON ";" JSON),
                                           "chanway.v1. json"};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -347,6 +353,7 @@ static void first_known_subprotocol_is_taken(void **state)
         refuse_query("", unknown[i]);
     assert_null(cw_handshake_subprotocol(CW_KIND_RAW));
     assert_string_equal(cw_handshake_subprotocol(CW_KIND_JSON), JSON);
+    assert_string_equal(cw_handshake_subprotocol(CW_KIND_MSGPACK), MSGPACK);
 }
 
 static void queries_cut_anywhere_are_answered(void **state)
