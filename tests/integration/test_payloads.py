@@ -5,6 +5,7 @@ import json
 
 import setup_path  # noqa: F401
 from support.case import NodeCase, main
+from support.packed_client import PackedClient, packed_value, unpack_pairs
 from support.websocket import BINARY, TEXT
 
 TEXTS = ["", "plain", "ünï→😀", "line\nfeed\ttab", 'quote " back \\ slash /',
@@ -20,6 +21,17 @@ DATA = ["null", "true", "false", "0", "-0", "1.0", "-0.0", "1e400", "-1E-400", "
         "{}", "[1,[2,[3,[]]],{}]", '{"b":1,"a":2,"c":{"z":1,"y":[1.0,1.00]}}', '{"":0}',
         '{"op":"leave","group":"x","id":1}', '{"n":1.50,"e":1e2,"s":"\\/"}',
         ' { "spaced" : [ 1 , 2 ] } ']
+# What a MessagePack client says, and the JSON text that it is for everybody else.
+PACKED = [(None, "null"), (True, "true"), (0, "0"), (127, "127"), (-33, "-33"), (1.0, "1.0"),
+          (-0.0, "-0.0"), (0.1, "0.1"), (1e300, "1e300"), (5e-324, "5e-324"),
+          (2**64 - 1, "18446744073709551615"), (-2**63, "-9223372036854775808"),
+          (2**53 + 1, "9007199254740993"), ("", '""'),
+          ('q " \\ /\x00\n\x7fé😀\u2028', '"q \\" \\\\ /\\u0000\\n\x7fé😀\u2028"'),
+          ([], "[]"), ({}, "{}"), ([1, [2, [3, []]], {}], "[1,[2,[3,[]]],{}]"),
+          ({"b": 1, "a": 2, "c": {"z": 1, "y": [1.5]}}, '{"b":1,"a":2,"c":{"z":1,"y":[1.5]}}'),
+          ({"": {"": []}}, '{"":{"":[]}}'), (list(range(-5000, 7000)), None),
+          ({str(number): number for number in range(20)}, None)]
+PACKED = [(value, text or json.dumps(value)) for value, text in PACKED]
 
 
 def exact(text):
@@ -40,12 +52,17 @@ class Matrix(NodeCase):
         super().set_up()
         cls.group = "matrix"
         cls.enveloped = []
+        cls.packed = []
         cls.raw_ones = []
         for kind in ("json", "text", "bytes"):
             client = cls.node.client(f"type={kind}&groups={cls.group}")
             cls.addClassCleanup(client.drop)
             client.next_op("joined")
             cls.enveloped.append(client)
+            client = PackedClient(cls.node, f"type={kind}&groups={cls.group}")
+            cls.addClassCleanup(client.drop)
+            client.next_op("joined")
+            cls.packed.append(client)
             socket = cls.node.raw_member(cls.group, kind)
             cls.addClassCleanup(socket.drop)
             cls.raw_ones.append(socket)
@@ -66,6 +83,7 @@ class Matrix(NodeCase):
                 self.assertEqual(message["text"], value)
             else:
                 self.assertEqual(base64.b64decode(message["bytes"], validate=True), value)
+        self.check_packed(field, value, sender)
         for socket in self.raw_ones:
             opcode, frame = socket.receive()
             self.assertEqual(opcode, BINARY if field == "bytes" else TEXT)
@@ -73,6 +91,19 @@ class Matrix(NodeCase):
                 self.assertEqual(exact(frame.decode("utf-8")), exact(value))
             else:
                 self.assertEqual(frame, value.encode("utf-8") if field == "text" else value)
+
+    def check_packed(self, field, value, sender):
+        for client in self.packed:
+            opcode, frame = client.socket.receive()
+            self.assertEqual(opcode, BINARY)
+            fields = unpack_pairs(frame)
+            self.assertEqual([key for key, _ in fields],
+                             ["op", "group", "from", "epoch", "offset", field])
+            fields = dict(fields)
+            self.assertEqual((fields["op"], fields["from"]), ("message", sender))
+            expected = packed_value(value) if field == "data" else value
+            # repr: 1 is not 1.0, and bytes are no text
+            self.assertEqual(repr(fields[field]), repr(expected))
 
     def test_from_enveloped_publishers_of_every_type(self):
         for kind in ("json", "text", "bytes"):
@@ -86,6 +117,21 @@ class Matrix(NodeCase):
             for value in DATA:
                 sender.send('{"op":"publish","group":"%s","data":%s}' % (self.group, value))
                 self.check("data", value, sender.uuid)
+            self.assertEqual(sender.settle(), [])
+
+    def test_from_publishers_that_speak_messagepack(self):
+        for kind in ("json", "text", "bytes"):
+            sender = PackedClient(self.node, "type=" + kind)
+            self.addCleanup(sender.drop)
+            for value in TEXTS:
+                sender.publish(self.group, text=value)
+                self.check("text", value, sender.uuid)
+            for value in BYTES:
+                sender.publish(self.group, bytes=value)
+                self.check("bytes", value, sender.uuid)
+            for value, text in PACKED:
+                sender.publish(self.group, data=value)
+                self.check("data", text, sender.uuid)
             self.assertEqual(sender.settle(), [])
 
     def test_from_raw_publishers_of_type_text(self):

@@ -20,10 +20,12 @@ class ErrorReply(AssertionError):
 class Client:
     """Ops and what comes for them; events wait in `inbox` until they are asked for."""
 
+    protocol = JSON
+
     def __init__(self, target, query="", **options):
         address = getattr(target, "address", target)
-        self.socket = WebSocket(address, "/ws" + ("?" + query if query else ""), protocol=JSON,
-                                **options)
+        self.socket = WebSocket(address, "/ws" + ("?" + query if query else ""),
+                                protocol=self.protocol, **options)
         self.ids = itertools.count(1)
         self.inbox = deque()
         self.welcome = self.receive()
@@ -49,13 +51,15 @@ class Client:
 
     def receive(self, timeout=10.0):
         """The next frame from the wire."""
-        opcode, payload = self.socket.receive(timeout)
-        if opcode != TEXT:
-            raise AssertionError(f"a binary frame on {JSON}")
-        frame = json.loads(payload)
+        frame = self.decode(*self.socket.receive(timeout))
         if not isinstance(frame, dict) or "op" not in frame:
             raise AssertionError(f"a frame without op: {frame}")
         return frame
+
+    def decode(self, opcode, payload):
+        if opcode != TEXT:
+            raise AssertionError(f"a binary frame on {self.protocol}")
+        return json.loads(payload)
 
     def next(self, timeout=10.0):
         """The oldest frame that nobody has asked for."""
