@@ -3,6 +3,7 @@
 #include "base/stats.h"
 #include "handlers/dispatch.h"
 #include "loop/path.h"
+#include "protocol/frame.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,26 +53,33 @@ static void publish_reaches_members_of_all_kinds_and_nodes_once(void **state)
 static void members_of_one_kind_share_one_frame(void **state)
 {
     struct path *path = *state;
-    struct path_client *json[3], *raw[3];
-    for (int i = 0; i < 3; i++) {
-        json[i] = path_member(path, 0, "room");
-        raw[i] = raw_member(path, 0, "groups=room");
-    }
+    static const char *const protocols[] = {"", "chanway.v1.json", "chanway.v1.msgpack"};
+    struct path_client *clients[3][3];
+    struct cw_buf *frames[3];
+    for (int kind = 0; kind < 3; kind++)
+        for (int i = 0; i < 3; i++)
+            clients[kind][i] = path_open(path, 0, "groups=room", protocols[kind]);
+    fake_time_run();
+    for (int kind = 0; kind < 3; kind++)
+        for (int i = 0; i < 3; i++)
+            (void)path_skip(clients[kind][i]); /* welcome and joined */
     struct path_client *far = path_json(path, 1);
-    path_say(far, "{'op':'publish','group':'room','text':'hi'}");
+    path_say(far, "{'op':'publish','group':'room','data':{'n':1.0}}");
     fake_time_run();
 
-    struct cw_buf *frame = cw_outbox_front(&json[0]->channel->outbox);
-    struct cw_buf *raw_frame = cw_outbox_front(&raw[0]->channel->outbox);
-    assert_non_null(frame);
-    assert_non_null(raw_frame);
-    assert_ptr_not_equal(frame, raw_frame);
-    for (int i = 0; i < 3; i++) {
-        assert_ptr_equal(cw_outbox_front(&json[i]->channel->outbox), frame);
-        assert_ptr_equal(cw_outbox_front(&raw[i]->channel->outbox), raw_frame);
+    for (int kind = 0; kind < 3; kind++) {
+        frames[kind] = cw_outbox_front(&clients[kind][0]->channel->outbox);
+        assert_non_null(frames[kind]);
+        for (int i = 0; i < 3; i++)
+            assert_ptr_equal(cw_outbox_front(&clients[kind][i]->channel->outbox), frames[kind]);
+        assert_int_equal(frames[kind]->refs, 3);
     }
-    assert_int_equal(frame->refs, 3);
-    assert_int_equal(raw_frame->refs, 3);
+    assert_true(cw_bytes_is(cw_frame_payload(frames[0]), "{\"n\":1.0}"));
+    struct cw_bytes packed = cw_frame_payload(frames[2]);
+    static const char data[] = "\xa4"
+                               "data\x81\xa1n\xcb\x3f\xf0\x00\x00\x00\x00\x00\x00";
+    assert_true(packed.size > sizeof(data));
+    assert_memory_equal(packed.data + packed.size - (sizeof(data) - 1), data, sizeof(data) - 1);
 }
 
 static void all_nodes_see_one_order(void **state)
