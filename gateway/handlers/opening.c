@@ -172,6 +172,8 @@ static void start_inbox(struct cw_channel *channel)
         CW_STAT(direct_gaps_total)++;
         cw_channel_tell_gap(channel, NULL, &gap);
     }
+    if (opening->has_direct_since) /* the client has them */
+        cw_cluster_ack(channel->mirror, opening->direct_since);
     cw_cluster_start_inbox(channel->mirror, opening->direct_since, on_inbox_read);
 }
 

@@ -62,6 +62,7 @@ class Resume(SessionCase):
         back = self.resume(client, self.b, f"since={where(direct)},g@{where(first)},other@1-1")
         self.assertResumed(back, client)
         self.assertEqual(sorted(f["text"] for f in back.settle()), ["2", "d2"])
+        until(lambda: self.r.llen(self.key(client) + ":q") == 1, "the one the client has is dropped")
 
     def test_groups_of_the_url_beside_those_of_the_session(self):
         publisher = self.own_client(self.b)
