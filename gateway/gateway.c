@@ -13,6 +13,7 @@
 #include "handlers/dispatch.h"
 #include "handlers/handlers.h"
 #include "http/health.h"
+#include "middleware/chain.h"
 #include "names.h"
 #include "protocol/event.h"
 #include "protocol/utf8.h"
@@ -37,6 +38,7 @@ struct cw_gateway {
     struct cw_node node;
     struct cw_cluster *cluster;
     struct cw_ws_server *server;
+    struct cw_chain chain;
     void (*on_ready)(void *arg);
     void *on_ready_arg;
     struct cw_history_limits (*history)(void *arg, struct cw_bytes group);
@@ -293,6 +295,8 @@ static int build_node(struct cw_gateway *gateway, const struct cw_gateway_option
     node->version = CW_VERSION;
     node->run_waiting_op = cw_dispatch_waiting_op;
     node->open = cw_open_channel;
+    node->chain = &gateway->chain;
+    node->admit = cw_chain_admit;
     cw_gateway_set_limits(gateway, options);
     /* It checks stored payloads too, whatever this node's own clients may send. */
     size_t max = options->max_message > CW_PAYLOAD_MAX ? options->max_message : CW_PAYLOAD_MAX;
@@ -368,6 +372,7 @@ void cw_gateway_destroy(struct cw_gateway *gateway)
     cw_ws_server_destroy(gateway->server);
     cw_cluster_destroy(gateway->cluster);
     cw_node_finish(&gateway->node);
+    cw_chain_finish(&gateway->chain);
     if (gateway->tick != NULL)
         event_free(gateway->tick);
     if (gateway->base != NULL)
@@ -393,6 +398,11 @@ const char *cw_gateway_redis(const struct cw_gateway *gateway)
 const char *cw_gateway_node_id(const struct cw_gateway *gateway)
 {
     return gateway->node.id;
+}
+
+int cw_gateway_use(struct cw_gateway *gateway, const struct cw_middleware *middleware)
+{
+    return cw_chain_add(&gateway->chain, middleware);
 }
 
 /* Events. */

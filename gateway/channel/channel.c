@@ -239,8 +239,9 @@ static void on_resumed(void *user, int rc, const struct cw_resumed *resumed)
 static void withdraw(struct cw_channel *channel, int code, const char *reason,
                      const struct cw_leaving *leaving, bool is_replaced)
 {
-    if (channel->mirror != NULL)
+    if (channel->is_counted)
         CW_STAT(closes_total)[cw_stats_close_index(code)]++;
+    channel->is_counted = false;
     if (channel->is_known) {
         cw_events_disconnect(&channel->node->events, channel, code, reason);
         cw_stream_disconnect(channel, code, reason);
@@ -280,20 +281,33 @@ static void replace(struct cw_channel *old, struct cw_opening *opening)
     cw_channel_close(old, 4006, reason, -1);
 }
 
-int cw_channel_open(struct cw_channel *channel)
+void cw_channel_open(struct cw_channel *channel)
 {
     struct cw_node *node = channel->node;
-    struct cw_opening *opening = channel->opening;
+    channel->is_counted = true;
     channel->is_paused = true;
     node->transport->pause_reading(channel, true);
-    if (!opening->is_resuming)
-        return cw_cluster_attach(node->cluster, channel->uuid, channel, on_attached,
-                                 &channel->mirror);
-    struct cw_channel *old = cw_cluster_find(node->cluster, cw_bytes_text(channel->uuid));
+    if (node->admit == NULL || node->admit(channel))
+        cw_channel_admit(channel);
+}
+
+void cw_channel_admit(struct cw_channel *channel)
+{
+    struct cw_cluster *cluster = channel->node->cluster;
+    struct cw_opening *opening = channel->opening;
+    struct cw_channel *old = NULL;
+    int rc;
+    if (opening->is_resuming)
+        old = cw_cluster_find(cluster, cw_bytes_text(channel->uuid));
     if (old != NULL)
         replace(old, opening);
-    return cw_cluster_resume(node->cluster, channel->uuid, channel, opening->resume.digest,
-                             on_resumed, &channel->mirror);
+    if (opening->is_resuming)
+        rc = cw_cluster_resume(cluster, channel->uuid, channel, opening->resume.digest, on_resumed,
+                               &channel->mirror);
+    else
+        rc = cw_cluster_attach(cluster, channel->uuid, channel, on_attached, &channel->mirror);
+    if (rc != CW_OK)
+        cw_channel_close(channel, 1011, cw_error_text(rc), -1);
 }
 
 void cw_channel_become_open(struct cw_channel *channel)

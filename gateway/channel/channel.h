@@ -1,7 +1,8 @@
 /*
  * channel.h - one client's connection as the gateway sees it: the seed's Channel.
  *
- *   OPENING --attach, welcome, joins of `groups` done--> OPEN --close() or lost--> CLOSING
+ *   OPENING --middlewares, attach, welcome, joins of `groups` done--> OPEN --close() or lost-->
+ * CLOSING
  * --closed--> freed
  *       `----------------------- close() or lost ----------------------^
  *
@@ -30,7 +31,9 @@
 struct cw_group;
 struct cw_handshake;
 struct cw_opening;
+struct cw_op;
 struct cw_resume;
+struct cw_wait;
 
 enum cw_channel_state { CW_CHANNEL_OPENING, CW_CHANNEL_OPEN, CW_CHANNEL_CLOSING };
 
@@ -45,6 +48,8 @@ struct cw_channel {
     struct cw_list draining;    /* replays that wait for the client to read; channel/replay.c's */
     struct cw_list ops;         /* struct cw_op.in_channel, in the order they came */
     struct cw_list aside;       /* struct cw_op.in_channel: out of the order, see op.h */
+    struct cw_op *held;         /* in `ops`: a middleware thinks about it; NULL: none */
+    struct cw_wait *wait;       /* a middleware thinks about it, or about `held`; NULL: none does */
     struct cw_opening *opening; /* owned: what it begins with; NULL: all of it is done */
     int64_t created_ms;         /* wall clock */
     int64_t expires_at_ms;      /* monotonic; 0: never */
@@ -62,6 +67,7 @@ struct cw_channel {
     bool is_paused;
     bool is_pinged;       /* a heartbeat ping is out */
     bool is_known;        /* the application was told of it */
+    bool is_counted;      /* its end is still to be counted */
     bool is_inbox_paused; /* until the client has read more */
     bool has_old_token;   /* resumed, and the client has not shown that it has its new token */
     bool has_session;     /* `digest` is set: it may be resumed */
@@ -78,8 +84,10 @@ CW_MUST_CHECK int cw_channel_create(struct cw_node *node, const struct cw_handsh
                                     const struct cw_resume *resume, const char *address,
                                     void *connection, struct cw_channel **ret_channel);
 
-/** The 101 is out: attaches to the registry, then sends `welcome`. CW_ERR_NOMEM: close it. */
-CW_MUST_CHECK int cw_channel_open(struct cw_channel *channel);
+/** The 101 is out: asks the middlewares, attaches to the registry, then sends `welcome`. */
+void cw_channel_open(struct cw_channel *channel);
+/** The middlewares have passed it. */
+void cw_channel_admit(struct cw_channel *channel);
 
 /** The token of its session, for the client; NULL: none, or it is no longer known. */
 const char *cw_channel_token(const struct cw_channel *channel);

@@ -23,6 +23,7 @@ void cw_node_init(struct cw_node *node)
     cw_list_init(&node->deadlines);
     cw_list_init(&node->replays);
     cw_list_init(&node->later);
+    cw_list_init(&node->waits);
     node->next_log = CW_LOG_FIRST;
 }
 

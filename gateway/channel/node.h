@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct cw_chain;
 struct cw_channel;
 struct cw_op;
 
@@ -65,6 +66,10 @@ struct cw_node {
         deadlines;        /* ops waiting for an answer, oldest first, struct cw_op.in_deadlines */
     struct cw_list later; /* channels that wait for the op `since`, the longest first */
     struct cw_events events; /* the application's handlers */
+    struct cw_list waits;    /* connections that a middleware thinks about; middleware/chain.c's */
+    struct cw_chain *chain;  /* the middlewares; NULL: none */
+    /** Asks the middlewares about a connection (middleware/chain.c); NULL: nobody is asked. */
+    bool (*admit)(struct cw_channel *channel);
     /** Runs an op that waited behind a join or leave (handlers/dispatch.c); set by the gateway. */
     void (*run_waiting_op)(struct cw_op *op);
     /** Joins the groups that an OPENING channel begins with, greets it, then makes it OPEN

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/stats.h"
 #include "channel/members.h"
+#include "channel/wait.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -120,6 +121,10 @@ static void settle(struct cw_op *op, struct cw_buf *reply)
 {
     if (op->state == CW_OP_WAITING)
         op->channel->waiting_count--;
+    if (op->channel->held == op) {
+        op->channel->held = NULL;
+        cw_wait_detach(op->channel->wait);
+    }
     op->state = CW_OP_DONE;
     op->reply = reply;
     op->frame = cw_buf_unref(op->frame);
@@ -258,7 +263,7 @@ static bool has_waiting(const struct cw_list *list, struct cw_bytes group)
 
 bool cw_op_has_to_wait(const struct cw_channel *channel, struct cw_bytes group)
 {
-    if (channel->state == CW_CHANNEL_OPENING)
+    if (channel->state == CW_CHANNEL_OPENING || channel->held != NULL)
         return true;
     if (group.size == 0)
         return false;
@@ -269,7 +274,8 @@ bool cw_op_has_to_wait(const struct cw_channel *channel, struct cw_bytes group)
            (has_waiting(&channel->ops, group) || has_waiting(&channel->aside, group));
 }
 
-int cw_op_wait(struct cw_op *op, bool is_binary, struct cw_bytes frame)
+/* Without a caller until it is run again. */
+static int put_off(struct cw_op *op, bool is_binary, struct cw_bytes frame)
 {
     op->frame = cw_buf_copy(frame);
     if (op->frame == NULL)
@@ -278,6 +284,22 @@ int cw_op_wait(struct cw_op *op, bool is_binary, struct cw_bytes frame)
     op->state = CW_OP_WAITING;
     op->has_caller = false;
     op->channel->waiting_count++;
+    return CW_OK;
+}
+
+int cw_op_hold(struct cw_op *op, bool is_binary, struct cw_bytes frame)
+{
+    int rc = put_off(op, is_binary, frame);
+    if (rc == CW_OK)
+        op->channel->held = op;
+    return rc;
+}
+
+int cw_op_wait(struct cw_op *op, bool is_binary, struct cw_bytes frame)
+{
+    int rc = put_off(op, is_binary, frame);
+    if (rc != CW_OK)
+        return rc;
     const struct cw_member *member = cw_member_find(op->channel, cw_bytes_text(op->group));
     if (member != NULL && member->replay != NULL)
         step_aside(op);
@@ -314,7 +336,8 @@ static void run_waiting_op(struct cw_op *op)
 
 void cw_op_run_waiting(struct cw_channel *channel)
 {
-    while (channel->waiting_count > 0 && channel->state == CW_CHANNEL_OPEN) {
+    while (channel->waiting_count > 0 && channel->state == CW_CHANNEL_OPEN &&
+           channel->held == NULL) {
         struct cw_op *op = find_runnable(channel, &channel->aside);
         if (op == NULL)
             op = find_runnable(channel, &channel->ops);
@@ -324,7 +347,25 @@ void cw_op_run_waiting(struct cw_channel *channel)
     }
 }
 
+void cw_op_release(struct cw_op *op)
+{
+    struct cw_channel *channel = op->channel;
+    channel->held = NULL;
+    run_waiting_op(op);
+    cw_op_run_waiting(channel);
+}
+
 /* Ends. */
+
+void cw_wait_detach(struct cw_wait *wait)
+{
+    if (wait == NULL)
+        return;
+    if (wait->channel != NULL && wait->channel->wait == wait)
+        wait->channel->wait = NULL;
+    wait->channel = NULL;
+    cw_list_remove(&wait->in_waits);
+}
 
 static void forget(struct cw_list *list)
 {
@@ -343,6 +384,8 @@ void cw_op_forget_channel(struct cw_channel *channel)
     forget(&channel->aside);
     channel->op_count = 0;
     channel->waiting_count = 0;
+    channel->held = NULL;
+    cw_wait_detach(channel->wait);
 }
 
 void cw_op_expire(struct cw_node *node)
@@ -358,6 +401,9 @@ void cw_op_expire(struct cw_node *node)
         bool was_handed_over = op->state == CW_OP_RUNNING;
         struct cw_event_error error = {
             .error = was_handed_over ? CW_ERR_TIMEOUT : CW_ERR_UNAVAILABLE, .retry_ms = -1};
+        bool was_held = channel->held == op;
         give_answer(op, error_frame(channel, &op->id, &error));
+        if (was_held)
+            cw_op_run_waiting(channel);
     }
 }

@@ -33,6 +33,7 @@ struct cw_op {
     struct cw_buf *frame; /* WAITING: the client's frame, to be parsed again */
     int64_t deadline_ms;
     struct cw_position since; /* join: of the command, if has_since */
+    uint32_t checked;         /* middlewares that it has passed */
     uint8_t state;            /* enum cw_op_state */
     bool has_since;
     bool is_binary;                    /* of `frame` */
@@ -50,6 +51,11 @@ struct cw_op *cw_op_create(struct cw_channel *channel, const struct cw_command *
 bool cw_op_has_to_wait(const struct cw_channel *channel, struct cw_bytes group);
 /** Makes a just created op WAITING with a copy of its frame. CW_ERR_NOMEM: still RUNNING. */
 CW_MUST_CHECK int cw_op_wait(struct cw_op *op, bool is_binary, struct cw_bytes frame);
+/** Makes an op WAITING, and all later ones of its channel behind it: a middleware thinks about it.
+ * CW_ERR_NOMEM: still RUNNING. */
+CW_MUST_CHECK int cw_op_hold(struct cw_op *op, bool is_binary, struct cw_bytes frame);
+/** It is held back no longer: runs it, and what waited behind it. */
+void cw_op_release(struct cw_op *op);
 /** Runs what waited for `group` ("": for the end of OPENING) and need not wait any longer. */
 void cw_op_run_waiting(struct cw_channel *channel);
 

@@ -9,6 +9,7 @@
 #include "channel/op.h"
 #include "channel/stream.h"
 #include "handlers/handlers.h"
+#include "middleware/chain.h"
 #include "protocol/command.h"
 #include "protocol/event.h"
 
@@ -67,6 +68,14 @@ static int read_command(struct cw_channel *channel, bool is_binary, struct cw_by
     return CW_OK;
 }
 
+/* (3) may it? (4) then it is done. */
+static void handle(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op,
+                   bool is_binary, struct cw_bytes frame)
+{
+    if (cw_chain_allow(channel, command, op, is_binary, frame))
+        handlers[command->op](channel, command, op);
+}
+
 void cw_dispatch_frame(struct cw_channel *channel, bool is_binary, struct cw_bytes frame)
 {
     struct cw_command command;
@@ -92,7 +101,7 @@ void cw_dispatch_frame(struct cw_channel *channel, bool is_binary, struct cw_byt
     if (op == NULL)
         refuse(channel, &command.id, CW_ERR_NOMEM, NULL);
     else if (!has_to_wait)
-        handlers[command.op](channel, &command, op);
+        handle(channel, &command, op, is_binary, frame);
     else if (cw_op_wait(op, is_binary, frame) != CW_OK)
         (void)cw_op_finish(op, CW_ERR_NOMEM);
 }
@@ -106,7 +115,7 @@ void cw_dispatch_waiting_op(struct cw_op *op)
     struct cw_buf *frame = op->frame;
     op->frame = NULL;
     if (read_command(channel, op->is_binary, cw_buf_bytes(frame), &command, &error) == CW_OK)
-        handlers[command.op](channel, &command, op);
+        handle(channel, &command, op, op->is_binary, cw_buf_bytes(frame));
     else
         (void)cw_op_finish(op, error.error);
     (void)cw_buf_unref(frame);
@@ -116,4 +125,5 @@ void cw_dispatch_expire_ops(struct cw_node *node)
 {
     cw_op_expire(node);
     cw_opening_expire(node);
+    cw_chain_expire(node);
 }

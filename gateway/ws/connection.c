@@ -232,11 +232,9 @@ int cw_connection_on_established(struct cw_connection *connection, struct lws *w
     connection->channel->last_seen_ms = connection->server->node->now_ms;
     /* Most channels are open at once, so the pause while they are not is put off. */
     connection->is_opening = true;
-    int rc = cw_channel_open(connection->channel);
+    cw_channel_open(connection->channel);
     connection->is_opening = false;
-    if (rc < 0)
-        cw_channel_close(connection->channel, CLOSE_INTERNAL, "out of memory", -1);
-    else if (connection->is_opening_paused && !connection->is_closing)
+    if (connection->is_opening_paused && !connection->is_closing)
         set_paused(connection, true);
     return 0;
 }

@@ -218,7 +218,7 @@ struct path_client *path_open(struct path *path, unsigned node, const char *quer
                      CW_OK);
     cw_handshake_finish(&handshake);
     (void)snprintf(client->uuid, sizeof(client->uuid), "%s", client->channel->uuid);
-    assert_int_equal(cw_channel_open(client->channel), CW_OK);
+    cw_channel_open(client->channel);
     return client;
 }
 

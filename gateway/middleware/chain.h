@@ -1,0 +1,43 @@
+/*
+ * chain.h - (3) the middlewares in their order; a connection or op that one of them holds back goes
+ * on behind it.
+ */
+#ifndef CW_MIDDLEWARE_CHAIN_H
+#define CW_MIDDLEWARE_CHAIN_H
+
+#include <chanway/bytes.h>
+#include <chanway/error.h>
+#include <chanway/middleware.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct cw_channel;
+struct cw_command;
+struct cw_node;
+struct cw_op;
+
+struct cw_chain {
+    struct cw_middleware *items; /* owned */
+    size_t count;
+};
+
+CW_MUST_CHECK int cw_chain_add(struct cw_chain *chain, const struct cw_middleware *middleware);
+/** Destroys them, the last first. */
+void cw_chain_finish(struct cw_chain *chain);
+
+/** struct cw_node.admit: a connection begins. True: it may go on now; else it was closed, or goes
+ * on later by cw_channel_admit(). */
+bool cw_chain_admit(struct cw_channel *channel);
+
+/**
+ * A client's op. True: it may be done now, in which case nothing has happened to `op`; else it was
+ * answered or held back with a copy of `frame`, to be run again.
+ */
+bool cw_chain_allow(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op,
+                    bool is_binary, struct cw_bytes frame);
+
+/** Connections that were thought about for too long are closed with 1013. */
+void cw_chain_expire(struct cw_node *node);
+
+#endif
