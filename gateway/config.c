@@ -25,6 +25,7 @@
 #define OFFSET_REDIS(name)           offsetof(struct cw_config, name)
 #define OFFSET_PREFIX(name)          offsetof(struct cw_config, name)
 #define OFFSET_FILE_NAME(name)       offsetof(struct cw_config, name)
+#define OFFSET_MODULES(name)         offsetof(struct cw_config, name)
 #define OFFSET_ORIGINS(name)         offsetof(struct cw_config, name)
 #define OFFSET_INTEGER(name)         offsetof(struct cw_config, name)
 #define OFFSET_BYTES(name)           offsetof(struct cw_config, name)
@@ -93,6 +94,17 @@ struct cw_setting_value cw_config_value(const struct cw_config *config, int sett
     return value;
 }
 
+/* What may be given several times, by the same source, is a list. Takes `text` over; NULL: no
+ * memory. */
+static char *append(const char *list, char *text)
+{
+    char *longer = NULL;
+    if (asprintf(&longer, "%s;%s", list, text) < 0)
+        longer = NULL;
+    free(text);
+    return longer;
+}
+
 /* Takes `value`'s text over. */
 static void set_value(struct cw_config *config, int setting, struct cw_setting_value value)
 {
@@ -152,11 +164,18 @@ static int set_setting(const struct loading *loading, struct cw_config_origin or
     struct cw_config *config = loading->config;
     struct cw_setting_value value;
 
-    int rc = refuse_second(loading, config->origins[setting], origin, name);
+    bool is_list = cw_settings[setting].type == CW_SETTING_MODULES;
+    int rc = CW_OK;
+    if (!is_list)
+        rc = refuse_second(loading, config->origins[setting], origin, name);
     if (rc == CW_OK)
         rc = read_value(loading, origin, name, setting, text, &value);
     if (rc != CW_OK)
         return rc;
+    if (is_list && config->origins[setting].source == origin.source)
+        value.text = append(*text_at(config, setting), value.text);
+    if (is_list && value.text == NULL)
+        return fail_memory(loading);
     set_value(config, setting, value);
     config->origins[setting] = origin;
     return CW_OK;

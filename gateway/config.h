@@ -30,6 +30,7 @@
 #define CW_CONFIG_FIELD_REDIS(name)           char *name
 #define CW_CONFIG_FIELD_PREFIX(name)          char *name
 #define CW_CONFIG_FIELD_FILE_NAME(name)       char *name
+#define CW_CONFIG_FIELD_MODULES(name)         char *name
 #define CW_CONFIG_FIELD_ORIGINS(name)         char *name
 #define CW_CONFIG_FIELD_INTEGER(name)         int64_t name
 #define CW_CONFIG_FIELD_BYTES(name)           int64_t name

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "config.h"
 #include "cw_version.h"
+#include "module.h"
 
 #include <event2/event.h>
 
@@ -25,6 +26,7 @@ struct program {
     char **argv;
     struct cw_config config;
     struct cw_gateway *gateway;
+    struct cw_modules *modules;
 };
 
 static struct cw_history_limits history_of(void *arg, struct cw_bytes group)
@@ -131,15 +133,26 @@ static int watch_signals(struct program *program, struct event *events[SIGNALS])
     return CW_OK;
 }
 
+static int create(struct program *program, const struct cw_gateway_options *options)
+{
+    char error[CW_CONFIG_ERROR_SIZE];
+    int rc = cw_gateway_create(options, error, sizeof(error), &program->gateway);
+    if (rc == CW_OK)
+        rc = cw_modules_load(program->gateway, program->config.module, error, sizeof(error),
+                             &program->modules);
+    if (rc != CW_OK)
+        (void)fprintf(stderr, "chanwayd: %s\n", error);
+    return rc;
+}
+
 static int run(struct program *program)
 {
     struct cw_gateway_options options;
     struct event *signals[SIGNALS] = {NULL};
-    char error[CW_CONFIG_ERROR_SIZE];
     fill_options(program, &options);
-    int rc = cw_gateway_create(&options, error, sizeof(error), &program->gateway);
+    int rc = create(program, &options);
     if (rc < 0) {
-        (void)fprintf(stderr, "chanwayd: %s\n", error);
+        cw_gateway_destroy(program->gateway);
         return rc == CW_ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
     }
     rc = watch_signals(program, signals);
@@ -153,6 +166,7 @@ static int run(struct program *program)
         if (signals[i] != NULL)
             event_free(signals[i]);
     cw_gateway_destroy(program->gateway);
+    cw_modules_destroy(program->modules);
     return rc == CW_OK ? EXIT_OK : EXIT_FAILED;
 }
 

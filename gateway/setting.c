@@ -303,6 +303,7 @@ void cw_setting_allowed(const struct cw_setting *setting, char *text, size_t siz
             "embedded, unix:PATH, redis:// or rediss://[USER:PASSWORD@]HOST[:PORT][/DB]",
         [CW_SETTING_PREFIX] = "1 to 32 bytes of A-Z a-z 0-9 _ . : -",
         [CW_SETTING_FILE_NAME] = "the name of a folder or file",
+        [CW_SETTING_MODULES] = "PATH.so or PATH.so:ARGS; several: repeated, or separated by ;",
         [CW_SETTING_ORIGINS] = "globs separated by commas, such as https://*.example.com",
     };
     switch (setting->type) {
