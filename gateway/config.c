@@ -172,7 +172,8 @@ static int set_setting(const struct loading *loading, struct cw_config_origin or
         rc = read_value(loading, origin, name, setting, text, &value);
     if (rc != CW_OK)
         return rc;
-    if (is_list && config->origins[setting].source == origin.source)
+    const char *list = is_list ? *text_at(config, setting) : NULL;
+    if (list != NULL && list[0] != '\0' && config->origins[setting].source == origin.source)
         value.text = append(*text_at(config, setting), value.text);
     if (is_list && value.text == NULL)
         return fail_memory(loading);
