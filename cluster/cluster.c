@@ -18,6 +18,7 @@
 #include "redis_embedded.h"
 #include "redis_url.h"
 #include "registry.h"
+#include "replicas.h"
 #include "session.h"
 #include "sweeper.h"
 
@@ -43,6 +44,7 @@ struct cw_cluster {
     struct cw_memberships memberships;
     struct cw_inboxes inboxes;
     struct cw_event_stream stream;
+    struct cw_replicas replicas;
     struct cw_lease lease;
     struct cw_reaper *reaper;
     struct cw_sweeper *sweeper;
@@ -75,11 +77,8 @@ static void leave(struct cw_cluster *cluster)
         fn(cluster->on_left_arg, rc);
 }
 
-static void on_turn_end(evutil_socket_t fd, short what, void *arg)
+static void write_registry(struct cw_cluster *cluster)
 {
-    struct cw_cluster *cluster = arg;
-    (void)fd;
-    (void)what;
     cw_registry_flush_attach(&cluster->registry);
     cw_memberships_flush(&cluster->memberships);
     cw_event_stream_flush(&cluster->stream);
@@ -88,6 +87,15 @@ static void on_turn_end(evutil_socket_t fd, short what, void *arg)
     cw_registry_flush_detach(&cluster->registry);
     if (cluster->on_left != NULL && cluster->registry.removals == 0)
         leave(cluster);
+}
+
+static void on_turn_end(evutil_socket_t fd, short what, void *arg)
+{
+    struct cw_cluster *cluster = arg;
+    (void)fd;
+    (void)what;
+    write_registry(cluster);
+    cw_replicas_flush(&cluster->replicas); /* last: it holds up what comes behind it */
 }
 
 /* From the endpoint. */
@@ -112,6 +120,7 @@ static void on_up(void *arg, bool is_same_server)
     cw_reaper_start(cluster->reaper);
     cw_sweeper_start(cluster->sweeper);
     cw_interests_on_up(&cluster->interests);
+    cw_replicas_on_up(&cluster->replicas);
     if (cw_lease_may_write(&cluster->lease))
         on_held(cluster);
     if (cluster->events.on_link != NULL)
@@ -127,6 +136,7 @@ static void on_down(void *arg)
     cw_sweeper_stop(cluster->sweeper);
     cw_memberships_on_down(&cluster->memberships);
     cw_interests_on_down(&cluster->interests);
+    cw_replicas_on_down(&cluster->replicas);
     request_flush(cluster); /* what is to be detached waits no longer */
     if (cluster->events.on_link != NULL)
         cluster->events.on_link(cluster->events_arg, false);
@@ -274,6 +284,10 @@ static int build(struct cw_cluster *cluster, const struct cw_cluster_options *op
     cw_event_stream_init(&cluster->stream, &cluster->registry, cluster->prefix,
                          options->events_mask, options->events_max);
     cw_memberships_init(&cluster->memberships, &cluster->interests, &cluster->registry);
+    rc = cw_replicas_start(&cluster->replicas, cluster->base, cluster->endpoint, request_flush,
+                           cluster);
+    if (rc < 0)
+        return rc;
     rc = cw_lease_init(&cluster->lease, cluster->base, cluster->endpoint, cluster->prefix,
                        cluster->node_id, &cluster->registry.count);
     if (rc < 0)
@@ -301,6 +315,8 @@ int cw_cluster_create(const struct cw_cluster_options *options, char *error, siz
     cw_registry_init(&cluster->registry, NULL, NULL, NULL, NULL, NULL, &cluster->events, NULL);
     cw_memberships_init(&cluster->memberships, &cluster->interests, &cluster->registry);
     cw_event_stream_init(&cluster->stream, &cluster->registry, "", 0, 0);
+    cw_replicas_init(&cluster->replicas);
+    cw_cluster_set_wait_replicas(cluster, options->wait_replicas);
     (void)snprintf(error, error_size, "out of memory");
 
     int rc = take_names(cluster, options, error, error_size);
@@ -363,6 +379,7 @@ void cw_cluster_destroy(struct cw_cluster *cluster)
         return;
     cw_endpoint_destroy(cluster->endpoint); /* answers what is pending */
     cw_event_stream_finish(&cluster->stream);
+    cw_replicas_finish(&cluster->replicas);
     if (cluster->on_left != NULL)
         cluster->on_left(cluster->on_left_arg, CW_ERR_CANCELLED);
     cw_memberships_finish(&cluster->memberships);
@@ -377,6 +394,11 @@ void cw_cluster_destroy(struct cw_cluster *cluster)
         event_free(cluster->turn_end);
     free(cluster->data_dir);
     free(cluster);
+}
+
+void cw_cluster_set_wait_replicas(struct cw_cluster *cluster, int count)
+{
+    cluster->replicas.needed = count > 0 ? count : 0;
 }
 
 /* Facts. */
@@ -541,7 +563,7 @@ int cw_cluster_publish(struct cw_cluster *cluster, const struct cw_message *mess
     if (message->payload.size > STORED_PAYLOAD_MAX)
         return CW_ERR_TOO_LARGE;
     struct cw_history_limits limits = cw_interest_limits(&cluster->interests, message->group);
-    return cw_functions_publish(cluster->endpoint, key, message, &limits, fn, arg);
+    return cw_replicas_publish(&cluster->replicas, key, message, &limits, fn, arg);
 }
 
 int cw_cluster_members(struct cw_cluster *cluster, struct cw_bytes group, struct cw_bytes cursor,
@@ -562,7 +584,7 @@ int cw_cluster_send(struct cw_cluster *cluster, struct cw_bytes uuid,
     if (message->payload.size > STORED_PAYLOAD_MAX)
         return CW_ERR_TOO_LARGE;
     (void)cw_key_write(key, cluster->prefix, 'c', uuid);
-    return cw_functions_send(cluster->endpoint, key, message, fn, arg);
+    return cw_replicas_send(&cluster->replicas, key, message, fn, arg);
 }
 
 void cw_cluster_ack(struct cw_cluster_channel *channel, struct cw_position position)

@@ -23,6 +23,7 @@ struct call {
         cw_published_fn published;
         cw_tip_fn tip;
         cw_flag_fn flag;
+        cw_count_fn count;
         cw_done_fn done;
         cw_history_page_fn page;
         cw_members_fn members;
@@ -436,6 +437,29 @@ int cw_functions_renew(struct cw_endpoint *endpoint, const char *node_key, int64
     if (call != NULL)
         call->fn.flag = fn;
     return send_call(endpoint, call, args, is_new ? 6 : 5);
+}
+
+static void on_waited(struct cw_redis_request *request, int rc, const redisReply *reply)
+{
+    struct call *call = (struct call *)request;
+    if (rc == CW_OK && reply->type != REDIS_REPLY_INTEGER)
+        rc = CW_ERR_INTERNAL;
+    call->fn.count(call->arg, rc, rc == CW_OK ? reply->integer : 0);
+    free(call);
+}
+
+int cw_functions_wait(struct cw_endpoint *endpoint, int replicas, int timeout_ms, cw_count_fn fn,
+                      void *arg)
+{
+    char numbers[2][16];
+    (void)snprintf(numbers[0], sizeof(numbers[0]), "%d", replicas);
+    (void)snprintf(numbers[1], sizeof(numbers[1]), "%d", timeout_ms);
+    struct cw_bytes args[] = {cw_bytes_text("WAIT"), cw_bytes_text(numbers[0]),
+                              cw_bytes_text(numbers[1])};
+    struct call *call = create_call(on_waited, arg);
+    if (call != NULL)
+        call->fn.count = fn;
+    return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
 }
 
 /* read: {tip_e, tip_o, more, id, prev, body, id, prev, body, ...}; prev nil: not an epoch's first

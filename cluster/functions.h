@@ -133,6 +133,11 @@ CW_MUST_CHECK int cw_functions_inbox(struct cw_endpoint *endpoint, const char *c
                                      const char *node, struct cw_position since,
                                      uint64_t since_request, cw_inbox_page_fn fn, void *arg);
 
+/** WAIT: `count` is how many replicas have what this link wrote before; `timeout_ms` > 0. */
+typedef void (*cw_count_fn)(void *arg, int rc, int64_t count);
+CW_MUST_CHECK int cw_functions_wait(struct cw_endpoint *endpoint, int replicas, int timeout_ms,
+                                    cw_count_fn fn, void *arg);
+
 /** Any command that answers with a list of strings; nil is an empty view. */
 typedef void (*cw_strings_fn)(void *arg, int rc, const struct cw_bytes *strings, size_t count);
 #define CW_FUNCTIONS_STRINGS_MAX 2400

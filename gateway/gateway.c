@@ -255,6 +255,7 @@ void cw_gateway_set_limits(struct cw_gateway *gateway, const struct cw_gateway_o
         .session_ttl_s = options->session_ttl_s,
         .closes_raw_on_gap = options->closes_raw_on_gap,
     };
+    cw_cluster_set_wait_replicas(gateway->cluster, options->wait_replicas);
 }
 
 static int build_cluster(struct cw_gateway *gateway, const struct cw_gateway_options *options,
@@ -272,6 +273,7 @@ static int build_cluster(struct cw_gateway *gateway, const struct cw_gateway_opt
         .session_ttl_s = options->session_ttl_s,
         .queue_max = options->queue_max,
         .queue_bytes = options->queue_bytes,
+        .wait_replicas = options->wait_replicas,
         .events = {.on_message = on_message,
                    .on_gap = on_gap,
                    .on_direct = on_direct,

@@ -72,6 +72,7 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     options->send_queue_max = (size_t)config->send_queue_max;
     options->events_mask = (unsigned)config->events;
     options->events_max = config->events_max;
+    options->wait_replicas = (int)config->wait_replicas;
     options->closes_raw_on_gap = config->raw_gap == CW_CONFIG_RAW_GAP_CLOSE;
     options->history = history_of;
     options->history_arg = program;

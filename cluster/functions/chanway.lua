@@ -34,7 +34,7 @@
 --
 -- While the library loads, Redis hides every global but `redis`: no library function up here.
 
-local VERSION = 4 -- raised with every change: nodes load the library when it is missing or older
+local VERSION = 5 -- raised with every change: nodes load the library when it is missing or older
 
 local DEFAULTS = '100 300000 8388608 100000'
 local CFG_SHAPE = 'cfg is "<size> <ttl ms> <bytes> <keys> [<payload max>]"'
@@ -296,11 +296,18 @@ end
 
 -- === Idempotency ====================================================================================
 
--- The id a key was used for before, or nil.
+-- The id a key was used for before, or nil. It is written once more: WAIT waits for what its connection
+-- wrote, and who retries is to wait for the first one's replicas.
 local function find_key(k, key)
-  local id = redis.call('HGET', k .. ':k0', key)
-  if not id then id = redis.call('HGET', k .. ':k1', key) end
-  return id or nil
+  local found = k .. ':k0'
+  local id = redis.call('HGET', found, key)
+  if not id then
+    found = k .. ':k1'
+    id = redis.call('HGET', found, key)
+  end
+  if not id then return nil end
+  redis.call('HSET', found, key, id)
+  return id
 end
 
 -- Nil, or the error if there is no room: a key is never forgotten early. The milliseconds in it say

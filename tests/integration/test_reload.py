@@ -46,6 +46,16 @@ class Reload(Case):
         until(lambda: self.client.request("join", group="g2")["op"] == "ok", "a third group", 5)
         self.assertEqual(self.fill_groups(self.client), 4)
 
+    def test_waiting_for_replicas_can_be_switched_off_when_they_are_gone(self):
+        self.write("wait-replicas = 1\n")
+        self.node.process.signal(signal.SIGHUP)
+        until(lambda: self.client.request("publish", group="g", text="x").get("code") == "timeout",
+              "there is no replica")
+        self.write("wait-replicas = 0\n")
+        self.node.process.signal(signal.SIGHUP)
+        until(lambda: self.client.request("publish", group="g", text="x")["op"] == "ok",
+              "none is waited for")
+
     def test_a_bad_file_changes_nothing_and_is_told_with_its_line(self):
         self.write("max-groups = 4\nop-timeout = never\n")
         self.reload("op-timeout.*never|never.*op-timeout")

@@ -577,6 +577,14 @@ static redisReply *run_load(struct fake_store *store, const struct cw_bytes *arg
     return fake_reply_text(cw_bytes_text("chanway"));
 }
 
+/* It does not block: tests hold it by FAKE_CALLS. */
+static redisReply *run_wait(struct fake_store *store, const struct cw_bytes *args, size_t count)
+{
+    (void)args;
+    (void)count;
+    return fake_reply_integer(store->replicas);
+}
+
 redisReply *fake_store_run(struct fake_store *store, const struct cw_bytes *args, size_t count)
 {
     static const struct {
@@ -601,6 +609,7 @@ redisReply *fake_store_run(struct fake_store *store, const struct cw_bytes *args
         {"HMGET", 3, run_hmget},
         {"EXISTS", 2, run_exists},
         {"SRANDMEMBER", 2, run_srandmember},
+        {"WAIT", 3, run_wait},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (cw_bytes_is(args[0], rows[i].name) && count >= rows[i].least)

@@ -56,6 +56,7 @@ struct fake_store {
     uint64_t boot;       /* another one after each restart */
     uint64_t last_epoch; /* only grows, as time does */
     bool has_library;
+    int replicas; /* that have everything: what WAIT says, at once */
     /** A message for the subscribers of `topic`. */
     void (*on_publish)(void *arg, bool is_sharded, const char *topic, struct cw_bytes bytes);
     /** An entry was appended; may be NULL. */

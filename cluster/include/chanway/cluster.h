@@ -160,6 +160,7 @@ struct cw_cluster_options {
         session_ttl_s;   /**< how long channels of nodes that died may be resumed; 0: not at all */
     int64_t queue_max;   /**< direct messages kept of a channel; 0: 100 */
     int64_t queue_bytes; /**< their bytes; 0: 1 MiB */
+    int wait_replicas;   /**< replicas that must have a message before CW_OK; 0: none */
     struct cw_cluster_events events;
     void *events_arg;
 };
@@ -183,6 +184,9 @@ CW_API CW_MUST_CHECK int cw_cluster_stop(struct cw_cluster *cluster, cw_done_fn 
 
 /** Gives up pending ops, closes the links. NULL is fine. */
 CW_API void cw_cluster_destroy(struct cw_cluster *cluster);
+
+/** Changes `wait_replicas` of the options: holds for what is acknowledged from now on. */
+CW_API void cw_cluster_set_wait_replicas(struct cw_cluster *cluster, int count);
 
 /** `<name>.<random>`, new at every start. */
 CW_API const char *cw_cluster_node_id(const struct cw_cluster *cluster);
@@ -310,7 +314,8 @@ typedef void (*cw_published_fn)(void *arg, int rc, const struct cw_published *pu
 /**
  * Publishes `message` (type, payload, from, group, key, skips_sender) to every member on every
  * node. It is copied out before the call returns. CW_ERR_UNAVAILABLE: no link or too much in
- * flight; nothing was done. A NULL `fn` is fine.
+ * flight; nothing was done. CW_ERR_TIMEOUT in `fn` also if it is done, but fewer than
+ * `wait_replicas` replicas have it. A NULL `fn` is fine.
  */
 CW_API CW_MUST_CHECK int cw_cluster_publish(struct cw_cluster *cluster,
                                             const struct cw_message *message, cw_published_fn fn,

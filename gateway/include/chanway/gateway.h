@@ -48,6 +48,7 @@ struct cw_gateway_options {
     size_t send_queue_max;
     unsigned events_mask; /**< enum cw_stream_kind (cluster.h), or-ed: the event stream; 0: off */
     int64_t events_max;
+    int wait_replicas;
     bool closes_raw_on_gap; /**< raw-gap = close */
     /** Limits of a group's history by its name; NULL: the defaults. Called often. */
     struct cw_history_limits (*history)(void *arg, struct cw_bytes group);
@@ -66,7 +67,7 @@ CW_API CW_MUST_CHECK int cw_gateway_create(const struct cw_gateway_options *opti
  */
 CW_API CW_MUST_CHECK int cw_gateway_run(struct cw_gateway *gateway);
 /** Takes over the limits (heartbeat, op_timeout, channel_ttl, max_..., send_queue_max,
- * closes_raw_on_gap). */
+ * wait_replicas, closes_raw_on_gap). */
 CW_API void cw_gateway_set_limits(struct cw_gateway *gateway,
                                   const struct cw_gateway_options *options);
 /** Begins to stop: no new clients, all are closed with 1001; cw_gateway_run then returns. Again: at
