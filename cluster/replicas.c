@@ -60,12 +60,13 @@ static void say_short(struct cw_replicas *replicas, bool is_short, int64_t acked
     if (replicas->is_short == is_short)
         return;
     replicas->is_short = is_short;
-    if (is_short)
+    if (is_short) {
         cw_log_warn(cw_log_node(),
                     "%lld of %d replicas have the latest messages: they are answered with timeout",
                     (long long)acked, replicas->needed);
-    else
+    } else {
         cw_log_info(cw_log_node(), "enough replicas have the latest messages again");
+    }
 }
 
 /* Those that had their time. */
