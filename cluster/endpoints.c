@@ -22,8 +22,10 @@
 #define BACKOFF_MAX_MS     2000
 #define CANARY_INTERVAL_MS 500
 #define CANARY_LATE_MS     2500 /* counted as a stall (CONTRACT: /readyz) */
-#define SILENCE_MAX_MS     6000 /* then both links are dropped */
-#define CANARY_WORD        "canary "
+#define SILENCE_MAX_MS     5500 /* then both links are dropped, one interval later at the latest */
+#define CONNECT_MAX_MS     6000 /* from the first packet to UP: somebody may listen and never answer \
+                                 */
+#define CANARY_WORD "canary "
 
 enum endpoint_state {
     ENDPOINT_IDLE,
@@ -31,6 +33,19 @@ enum endpoint_state {
     ENDPOINT_CONNECTING,
     ENDPOINT_LOADING,
     ENDPOINT_UP
+};
+
+enum sign {
+    SIGN_CANARY, /* it came back through pub/sub */
+    SIGN_REPLY,  /* it was answered */
+    SIGN_ACK,    /* the subscription that was said once more was */
+};
+#define SIGNS 3
+
+static const char *const sign_texts[SIGNS] = {
+    [SIGN_CANARY] = "messages do not come back through Redis",
+    [SIGN_REPLY] = "the command link is not answered",
+    [SIGN_ACK] = "the pub/sub link is not answered",
 };
 
 struct cw_endpoint {
@@ -42,14 +57,14 @@ struct cw_endpoint {
     void *arg;
     struct cw_redis_link *commands;
     struct cw_redis_link *pubsub;
-    struct event *retry_timer; /* WAITING: when to connect; also does restarts asked for */
-    struct event *canary_timer;
+    struct event *retry_timer;  /* WAITING: when to connect; also does restarts asked for */
+    struct event *canary_timer; /* UP: the next canary; before: the end of CONNECT_MAX_MS */
     enum endpoint_state state;
     int backoff_ms;
     int64_t up_at_ms;
     int64_t
-        canary_sent_ms; /* the last one that came back was sent then; 0: none on this connection */
-    int64_t canary_back_ms; /* of any connection; for health */
+        heard_ms[SIGNS]; /* what came last was sent then, on whichever connection; 0: nothing yet */
+    int64_t ask_sent_ms; /* a subscription said once more and not acked yet; 0: none */
     int64_t canary_lag_ms;
     bool is_stalled;
     char why[160];
@@ -85,10 +100,10 @@ static void set_state(struct cw_endpoint *endpoint, enum endpoint_state state)
     bool was_up = endpoint->state == ENDPOINT_UP;
     endpoint->state = state;
     CW_STAT(redis_up) = state == ENDPOINT_UP;
-    if (was_up && state != ENDPOINT_UP) {
+    if (state == ENDPOINT_WAITING)
         event_del(endpoint->canary_timer);
+    if (was_up && state != ENDPOINT_UP)
         endpoint->events.on_down(endpoint->arg);
-    }
 }
 
 /* Both links down, then WAITING: half to all of the back-off, so that nodes do not come back in
@@ -125,25 +140,83 @@ static void on_link_lost(void *arg, const char *why, bool is_fatal)
 
 /* Canary and liveness. */
 
+/* The sign that has been missing for longest. */
+static enum sign weakest_sign(const struct cw_endpoint *endpoint)
+{
+    int weakest = 0;
+    for (int i = 1; i < SIGNS; i++)
+        if (endpoint->heard_ms[i] < endpoint->heard_ms[weakest])
+            weakest = i;
+    return (enum sign)weakest;
+}
+
+/* How long these links have been silent. */
+static int64_t silence_ms(const struct cw_endpoint *endpoint)
+{
+    int64_t heard = endpoint->heard_ms[weakest_sign(endpoint)];
+    return cw_clock_ms() - (heard > endpoint->up_at_ms ? heard : endpoint->up_at_ms);
+}
+
+struct canary_call {
+    struct cw_redis_request request;
+    struct cw_endpoint *endpoint;
+};
+
 static void on_canary_reply(struct cw_redis_request *request, int rc, const redisReply *reply)
 {
-    (void)rc; /* its return through pub/sub is what counts */
-    (void)reply;
+    struct cw_endpoint *endpoint = ((struct canary_call *)request)->endpoint;
+    (void)rc; /* an error is an answer */
+    if (reply != NULL)
+        endpoint->heard_ms[SIGN_REPLY] = request->sent_us / 1000;
     free(request);
 }
 
 static void send_canary(struct cw_endpoint *endpoint)
 {
     char text[64];
-    struct cw_redis_request *request = calloc(1, sizeof(*request));
-    if (request == NULL)
+    struct canary_call *call = calloc(1, sizeof(*call));
+    if (call == NULL)
         return;
-    request->on_reply = on_canary_reply;
+    call->request.on_reply = on_canary_reply;
+    call->endpoint = endpoint;
     (void)snprintf(text, sizeof(text), CANARY_WORD "%" PRId64, cw_clock_ms());
     struct cw_bytes args[] = {cw_bytes_text("PUBLISH"), cw_bytes_text(endpoint->own_topic),
                               cw_bytes_text(text)};
-    if (cw_redis_link_call(endpoint->commands, request, args, 3) != CW_OK)
-        free(request);
+    if (cw_redis_link_call(endpoint->commands, &call->request, args, 3) != CW_OK)
+        free(call);
+}
+
+/* A subscription that is there already: Redis acks it all the same. No PING: its answer is no push,
+ * and an error may belong to any SSUBSCRIBE before it. */
+static bool ask_pubsub(struct cw_endpoint *endpoint)
+{
+    if (endpoint->ask_sent_ms != 0)
+        return true;
+    endpoint->ask_sent_ms = cw_clock_ms();
+    return cw_redis_link_subscribe(endpoint->pubsub, "SSUBSCRIBE", endpoint->all_topic) == CW_OK;
+}
+
+static void take_ack(struct cw_endpoint *endpoint)
+{
+    if (endpoint->ask_sent_ms == 0)
+        return;
+    endpoint->heard_ms[SIGN_ACK] = endpoint->ask_sent_ms;
+    endpoint->ask_sent_ms = 0;
+}
+
+static void set_stalled(struct cw_endpoint *endpoint, int64_t silent_ms)
+{
+    bool is_stalled = silent_ms > CANARY_LATE_MS;
+    if (endpoint->is_stalled == is_stalled)
+        return;
+    endpoint->is_stalled = is_stalled;
+    if (is_stalled) {
+        CW_STAT(canary_stalls_total)++;
+        cw_log_warn(endpoint_log(endpoint), "%s, for %" PRId64 " ms now: not ready",
+                    sign_texts[weakest_sign(endpoint)], silent_ms);
+    } else {
+        cw_log_info(endpoint_log(endpoint), "both links are answered again, canaries come back");
+    }
 }
 
 static void on_canary_timer(evutil_socket_t fd, short what, void *arg)
@@ -151,34 +224,30 @@ static void on_canary_timer(evutil_socket_t fd, short what, void *arg)
     struct cw_endpoint *endpoint = arg;
     (void)fd;
     (void)what;
-    int64_t now = cw_clock_ms();
-    int64_t heard = endpoint->canary_sent_ms > endpoint->up_at_ms ? endpoint->canary_sent_ms
-                                                                  : endpoint->up_at_ms;
-    if (now - heard > CANARY_LATE_MS && !endpoint->is_stalled) {
-        endpoint->is_stalled = true;
-        CW_STAT(canary_stalls_total)++;
-        cw_log_warn(endpoint_log(endpoint), "no canary came back for %" PRId64 " ms: not ready",
-                    now - heard);
+    if (endpoint->state != ENDPOINT_UP) {
+        retry_later(endpoint, "no answer while connecting, for 6 s");
+        return;
     }
-    if (now - heard > SILENCE_MAX_MS) {
-        retry_later(endpoint, "silent for 6 s");
+    int64_t silent_ms = silence_ms(endpoint);
+    set_stalled(endpoint, silent_ms);
+    if (silent_ms > SILENCE_MAX_MS) {
+        char why[100];
+        (void)snprintf(why, sizeof(why), "silent for 6 s: %s", sign_texts[weakest_sign(endpoint)]);
+        retry_later(endpoint, why);
         return;
     }
     send_canary(endpoint);
+    if (!ask_pubsub(endpoint)) {
+        retry_later(endpoint, "can't subscribe");
+        return;
+    }
     set_timer(endpoint->canary_timer, CANARY_INTERVAL_MS);
 }
 
 static void take_canary(struct cw_endpoint *endpoint, const char *text)
 {
-    int64_t now = cw_clock_ms();
-    endpoint->canary_sent_ms = strtoll(text, NULL, 10);
-    endpoint->canary_back_ms = endpoint->canary_sent_ms;
-    endpoint->canary_lag_ms = now - endpoint->canary_sent_ms;
-    CW_STAT(canary_lag_ms) = endpoint->canary_lag_ms;
-    if (endpoint->is_stalled && endpoint->canary_lag_ms < CANARY_LATE_MS) {
-        endpoint->is_stalled = false;
-        cw_log_info(endpoint_log(endpoint), "canaries come back again");
-    }
+    endpoint->heard_ms[SIGN_CANARY] = strtoll(text, NULL, 10);
+    endpoint->canary_lag_ms = cw_clock_ms() - endpoint->heard_ms[SIGN_CANARY];
 }
 
 /* Library. */
@@ -195,14 +264,14 @@ static long long library_version(void)
  * join. */
 static void become_up(struct cw_endpoint *endpoint)
 {
+    endpoint->ask_sent_ms = 0;
     if (cw_redis_link_subscribe(endpoint->pubsub, "SUBSCRIBE", endpoint->own_topic) != CW_OK ||
         cw_redis_link_subscribe(endpoint->pubsub, "SUBSCRIBE", endpoint->all_topic) != CW_OK ||
-        cw_redis_link_subscribe(endpoint->pubsub, "SSUBSCRIBE", endpoint->all_topic) != CW_OK) {
+        !ask_pubsub(endpoint)) {
         retry_later(endpoint, "can't subscribe");
         return;
     }
     endpoint->up_at_ms = cw_clock_ms();
-    endpoint->canary_sent_ms = 0;
     endpoint->backoff_ms = BACKOFF_MIN_MS;
     endpoint->why[0] = '\0';
     CW_STAT(redis_reconnects_total)++;
@@ -339,6 +408,8 @@ static void on_link_push(void *arg, const redisReply *push)
     struct cw_bytes topic = reply_bytes(push->element[1]);
     if (strcmp(kind, "smessage") == 0)
         endpoint->events.on_topic_message(endpoint->arg, topic, reply_bytes(push->element[2]));
+    else if (strcmp(kind, "ssubscribe") == 0 && cw_bytes_is(topic, endpoint->all_topic))
+        take_ack(endpoint);
     else if (strcmp(kind, "ssubscribe") == 0)
         endpoint->events.on_subscribed(endpoint->arg, topic);
     else if (strcmp(kind, "message") == 0)
@@ -365,6 +436,7 @@ static void on_retry_timer(evutil_socket_t fd, short what, void *arg)
         return;
     }
     set_state(endpoint, ENDPOINT_CONNECTING);
+    set_timer(endpoint->canary_timer, CONNECT_MAX_MS);
     cw_redis_link_connect(endpoint->commands);
     cw_redis_link_connect(endpoint->pubsub);
 }
@@ -480,10 +552,17 @@ void cw_endpoint_unsubscribe(struct cw_endpoint *endpoint, const char *topic)
 
 void cw_endpoint_health(const struct cw_endpoint *endpoint, struct cw_cluster_health *ret_health)
 {
+    const char *why = endpoint->why;
+    int64_t heard = endpoint->heard_ms[weakest_sign(endpoint)];
+    int64_t overdue_ms = -1; /* how late the canary is that is still on its way */
     ret_health->is_up = endpoint->state == ENDPOINT_UP;
-    ret_health->canary_age_ms =
-        endpoint->canary_back_ms == 0 ? -1 : cw_clock_ms() - endpoint->canary_back_ms;
-    ret_health->canary_lag_ms = endpoint->canary_lag_ms;
+    ret_health->canary_age_ms = heard == 0 ? -1 : cw_clock_ms() - heard;
+    if (ret_health->is_up && endpoint->heard_ms[SIGN_CANARY] != 0)
+        overdue_ms = cw_clock_ms() - endpoint->heard_ms[SIGN_CANARY] - CANARY_INTERVAL_MS;
+    ret_health->canary_lag_ms =
+        overdue_ms > endpoint->canary_lag_ms ? overdue_ms : endpoint->canary_lag_ms;
+    if (ret_health->is_up)
+        why = ret_health->canary_age_ms >= CANARY_LATE_MS ? sign_texts[weakest_sign(endpoint)] : "";
     (void)snprintf(ret_health->why, sizeof(ret_health->why), "%.*s",
-                   (int)sizeof(ret_health->why) - 1, endpoint->why);
+                   (int)sizeof(ret_health->why) - 1, why);
 }

@@ -5,10 +5,12 @@
  * and is always of one server process (run_id compared).
  *
  *   WAITING --back-off--> CONNECTING --both ready--> LOADING --library there--> UP
- *      ^------------------ either link lost, or no canary for 6 s ---------------|
+ *      ^--------- either link lost, silent for 6 s, not UP within 6 s -----------|
  *
- * Canary: every 0.5 s a PUBLISH to this node's own topic. Its reply shows that the command link
- * lives, its return through pub/sub that messages flow.
+ * Canary: every 0.5 s a PUBLISH to this node's own topic. Its return through pub/sub shows that
+ * messages flow, its reply that the command link lives both ways; a SSUBSCRIBE said once more
+ * beside it, and its ack, that the pub/sub link does. Each of the three alone can stop (a half-open
+ * connection, a proxy between): the node is not ready after 2.5 s, the links are replaced after 6.
  */
 #ifndef CW_ENDPOINTS_H
 #define CW_ENDPOINTS_H

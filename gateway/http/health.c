@@ -57,7 +57,7 @@ int cw_readiness_write(const struct cw_node *node, struct cw_writer *body)
     else if (health.canary_age_ms < 0)
         why = "no message has come back through Redis yet";
     else if (health.canary_age_ms >= CANARY_AGE_MAX_MS)
-        why = "messages do not come back through Redis";
+        why = health.why[0] != '\0' ? health.why : "messages do not come back through Redis";
 
     cw_writer_printf(body, "{\"status\":\"%s\",\"node\":\"%s\"",
                      why == NULL ? "ready" : "not ready", node->id);

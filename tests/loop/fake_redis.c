@@ -51,7 +51,7 @@ struct push {
     struct cw_list_node node;
     redisReply *reply;
     bool is_group_message;
-    bool is_canary;
+    bool is_alive_sign;
 };
 
 struct topic {
@@ -165,6 +165,12 @@ static void answer_call(struct cw_redis_link *link, struct call *call, int rc)
 
 /* Pushes. */
 
+/* The sharded topic that a node subscribes to again and again. */
+static bool is_alive_topic(struct cw_bytes topic)
+{
+    return topic.size >= 4 && memcmp(topic.data + topic.size - 4, ":all", 4) == 0;
+}
+
 static void push(struct cw_redis_link *link, const char *kind, const char *name,
                  const struct cw_bytes *bytes)
 {
@@ -172,7 +178,7 @@ static void push(struct cw_redis_link *link, const char *kind, const char *name,
     assert(item != NULL);
     item->reply = fake_reply_push(kind, name, bytes);
     item->is_group_message = strcmp(kind, "smessage") == 0;
-    item->is_canary = strcmp(kind, "message") == 0;
+    item->is_alive_sign = strcmp(kind, "message") == 0 || is_alive_topic(cw_bytes_text(name));
     cw_list_push_back(&link->pushes, &item->node);
     event_active(link->event, EV_READ, 0);
 }
@@ -280,7 +286,7 @@ static void deliver_pushes(struct cw_redis_link *link)
     while (node != NULL) {
         struct push *item = CW_CONTAINER(node, struct push, node);
         node = cw_list_next(&link->pushes, node);
-        if (is_held(link->redis, FAKE_PUSHES) && !item->is_canary)
+        if (is_held(link->redis, FAKE_PUSHES) && !item->is_alive_sign)
             continue;
         link->events.on_push(link->arg, item->reply);
         free_push(item);
@@ -290,15 +296,17 @@ static void deliver_pushes(struct cw_redis_link *link)
 /* What a node says to show and see that all is well. */
 static bool is_alive_sign(const struct call *call)
 {
+    if (call->request == NULL)
+        return cw_bytes_is(call->args[0], "SSUBSCRIBE") && is_alive_topic(call->args[1]);
     return cw_bytes_is(call->args[0], "PUBLISH") || cw_bytes_is(call->args[1], "cw_node_renew") ||
            cw_bytes_is(call->args[1], "cw_node_list");
 }
 
 static enum fake_stage stage_of(const struct cw_redis_link *link, const struct call *call)
 {
-    if (link->number % 2 == FAKE_PUBSUB)
-        return FAKE_SUBSCRIBES;
-    return is_alive_sign(call) ? FAKE_ALIVE : FAKE_CALLS;
+    if (is_alive_sign(call))
+        return FAKE_ALIVE;
+    return link->number % 2 == FAKE_PUBSUB ? FAKE_SUBSCRIBES : FAKE_CALLS;
 }
 
 static void run_calls(struct cw_redis_link *link)

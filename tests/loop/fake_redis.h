@@ -24,9 +24,9 @@ struct event_base;
 enum fake_stage {
     FAKE_CALLS = 1,      /* sent, not run */
     FAKE_ANSWERS = 2,    /* run, not answered */
-    FAKE_PUSHES = 4,     /* messages of groups, and acks; canaries come through */
+    FAKE_PUSHES = 4,     /* messages of groups, and acks; signs of life come through */
     FAKE_SUBSCRIBES = 8, /* sent, not in effect */
-    FAKE_ALIVE = 16,     /* canaries and the lease, sent, not run */
+    FAKE_ALIVE = 16,     /* canaries, the lease, asking the pub/sub link: sent, not run */
 };
 
 /** What became of the calls on a link that was lost before their answers came. */

@@ -200,9 +200,10 @@ CW_API bool cw_cluster_is_up(const struct cw_cluster *cluster);
 /** Facts for /readyz and /metrics. */
 struct cw_cluster_health {
     bool is_up;
-    int64_t canary_age_ms; /**< since the last canary that came back was sent; -1: none yet */
-    int64_t canary_lag_ms; /**< how long that canary took; -1: none yet */
-    char why[128];         /**< why not up; empty when up */
+    int64_t canary_age_ms; /**< since the last canary was sent that came back, on links that answer;
+                                -1: none yet */
+    int64_t canary_lag_ms; /**< how long the last canary took, or takes by now; -1: none yet */
+    char why[128];         /**< why not up, or what is missing; empty when all is well */
 };
 CW_API void cw_cluster_health(const struct cw_cluster *cluster,
                               struct cw_cluster_health *ret_health);
