@@ -111,10 +111,10 @@ static void on_held(void *arg)
     request_flush(cluster);
 }
 
-static void on_up(void *arg, bool is_same_server)
+static void on_up(void *arg, bool is_same_course)
 {
     struct cw_cluster *cluster = arg;
-    if (!is_same_server) /* the end of its log may be lost, though the lease is not */
+    if (!is_same_course) /* the end of its log may be lost, though the lease is not */
         cw_registry_distrust(&cluster->registry);
     cw_lease_start(&cluster->lease);
     cw_reaper_start(cluster->reaper);

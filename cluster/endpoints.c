@@ -23,8 +23,10 @@
 #define CANARY_INTERVAL_MS 500
 #define CANARY_LATE_MS     2500 /* counted as a stall (CONTRACT: /readyz) */
 #define SILENCE_MAX_MS     5500 /* then both links are dropped, one interval later at the latest */
-#define CONNECT_MAX_MS     6000 /* from the first packet to UP: somebody may listen and never answer \
-                                 */
+#define CANARIES_A_CHECK   6    /* one of so many goes with a question for the server's role */
+#define CONNECT_MAX_MS                                                                             \
+    6000 /* from the first packet to UP: somebody may listen and never answer                      \
+          */
 #define CANARY_WORD "canary "
 
 enum endpoint_state {
@@ -66,9 +68,10 @@ struct cw_endpoint {
         heard_ms[SIGNS]; /* what came last was sent then, on whichever connection; 0: nothing yet */
     int64_t ask_sent_ms; /* a subscription said once more and not acked yet; 0: none */
     int64_t canary_lag_ms;
+    unsigned canaries;
     bool is_stalled;
     char why[160];
-    char run_id[48]; /* of the server, when it was up last; empty: never yet */
+    char course[96]; /* of the server's data, when it was up last; empty: never yet */
     char own_topic[CW_KEY_MAX];
     char all_topic[CW_KEY_MAX];
 };
@@ -237,6 +240,8 @@ static void on_canary_timer(evutil_socket_t fd, short what, void *arg)
         return;
     }
     send_canary(endpoint);
+    if (++endpoint->canaries % CANARIES_A_CHECK == 0)
+        cw_redis_link_check(endpoint->commands);
     if (!ask_pubsub(endpoint)) {
         retry_later(endpoint, "can't subscribe");
         return;
@@ -279,10 +284,10 @@ static void become_up(struct cw_endpoint *endpoint)
     cw_log_info(endpoint_log(endpoint), "up");
     send_canary(endpoint);
     set_timer(endpoint->canary_timer, CANARY_INTERVAL_MS);
-    const char *run_id = cw_redis_link_run_id(endpoint->commands);
-    bool is_same_server = endpoint->run_id[0] == '\0' || strcmp(endpoint->run_id, run_id) == 0;
-    (void)snprintf(endpoint->run_id, sizeof(endpoint->run_id), "%s", run_id);
-    endpoint->events.on_up(endpoint->arg, is_same_server);
+    const char *course = cw_redis_link_course(endpoint->commands);
+    bool is_same_course = endpoint->course[0] == '\0' || strcmp(endpoint->course, course) == 0;
+    (void)snprintf(endpoint->course, sizeof(endpoint->course), "%s", course);
+    endpoint->events.on_up(endpoint->arg, is_same_course);
 }
 
 struct load_call {
@@ -416,11 +421,11 @@ static void on_link_push(void *arg, const redisReply *push)
         take_node_message(endpoint, reply_bytes(push->element[2]));
 }
 
-static void on_function_missing(void *arg)
+static void on_unusable(void *arg, const char *why)
 {
     struct cw_endpoint *endpoint = arg;
     if (endpoint->state == ENDPOINT_UP)
-        cw_endpoint_restart(endpoint, "the function library is gone");
+        cw_endpoint_restart(endpoint, why);
 }
 
 static void on_retry_timer(evutil_socket_t fd, short what, void *arg)
@@ -447,7 +452,7 @@ int cw_endpoint_create(struct event_base *base, const struct cw_redis_address *a
                        struct cw_endpoint **ret_endpoint)
 {
     static const struct cw_redis_link_events link_events = {on_link_ready, on_link_lost,
-                                                            on_link_push, on_function_missing};
+                                                            on_link_push, on_unusable};
     struct cw_endpoint *endpoint = calloc(1, sizeof(*endpoint));
     if (endpoint == NULL)
         return CW_ERR_NOMEM;

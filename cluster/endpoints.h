@@ -31,9 +31,10 @@ struct event_base;
 
 struct cw_endpoint_events {
     /** Both links are ready, the library is loaded; topics are to be subscribed again.
-     * `is_same_server` false: another process than before (it was restarted, or a replica took
-     * over), which may have lost what the one before had acknowledged last. */
-    void (*on_up)(void *arg, bool is_same_server);
+     * `is_same_course` false: the data is not surely that of before and what was written since (it
+     * was restarted, a replica took over, it was a replica meanwhile): what was acknowledged last
+     * may be lost. */
+    void (*on_up)(void *arg, bool is_same_course);
     /** Pending calls have been answered. Comes once after each on_up, never without. */
     void (*on_down)(void *arg);
     /** `bytes` came by the sharded topic `topic` (a group's base key). */

@@ -44,6 +44,7 @@ struct cw_redis_link {
     bool is_fatal;
     char why[160];
     char run_id[48];
+    char course[96]; /* the run id and the replication id */
 };
 
 static void describe_link(const void *object, char *text, size_t size)
@@ -83,6 +84,11 @@ static uint64_t sent_bytes(const struct cw_redis_link *link, const redisAsyncCon
     return link->handed_bytes - sdslen(context->c.obuf);
 }
 
+static bool begins_with(const char *text, const char *word)
+{
+    return strncmp(text, word, strlen(word)) == 0;
+}
+
 /* First word of an error reply -> what it means for the op. */
 static int error_of(const char *text)
 {
@@ -99,9 +105,25 @@ static int error_of(const char *text)
         {"TRYAGAIN", CW_ERR_UNAVAILABLE},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (strncmp(text, rows[i].word, strlen(rows[i].word)) == 0)
+        if (begins_with(text, rows[i].word))
             return rows[i].rc;
     return CW_ERR_INTERNAL;
+}
+
+/* What the call that Redis refused in these words is answered with. */
+static int take_error(struct cw_redis_link *link, const char *text)
+{
+    CW_STAT(redis_errors_total)++;
+    if (strcmp(text, CW_REDIS_NO_FUNCTION) == 0) {
+        link->events.on_unusable(link->arg, "the function library is gone");
+        return CW_ERR_UNAVAILABLE; /* nothing was run */
+    }
+    int rc = error_of(text);
+    if (rc == CW_ERR_INTERNAL || rc == CW_ERR_UNAVAILABLE)
+        cw_log_warn(link_log(link), "error reply: %s", text);
+    if (begins_with(text, "READONLY") || begins_with(text, "MASTERDOWN"))
+        link->events.on_unusable(link->arg, "this Redis has become a replica");
+    return rc;
 }
 
 static void on_hiredis_reply(redisAsyncContext *context, void *reply_pointer, void *arg)
@@ -118,17 +140,8 @@ static void on_hiredis_reply(redisAsyncContext *context, void *reply_pointer, vo
         return;
     }
     cw_histogram_add(&CW_STAT(redis_round_trip_seconds), cw_clock_us() - request->sent_us);
-    int rc = CW_OK;
-    if (reply->type == REDIS_REPLY_ERROR) {
-        CW_STAT(redis_errors_total)++;
-        rc = error_of(reply->str);
-        if (strcmp(reply->str, CW_REDIS_NO_FUNCTION) == 0) {
-            rc = CW_ERR_UNAVAILABLE; /* nothing was run */
-            link->events.on_function_missing(link->arg);
-        } else if (rc == CW_ERR_INTERNAL || rc == CW_ERR_UNAVAILABLE)
-            cw_log_warn(link_log(link), "error reply: %s", reply->str);
-    }
-    request->on_reply(request, rc, reply);
+    request->on_reply(
+        request, reply->type == REDIS_REPLY_ERROR ? take_error(link, reply->str) : CW_OK, reply);
 }
 
 static int send_args(struct cw_redis_link *link, struct cw_redis_request *request,
@@ -218,9 +231,16 @@ static void refuse(struct cw_redis_link *link, bool is_fatal, const char *why)
     redisAsyncDisconnect(link->context);
 }
 
+static bool read_replication_id(const char *info, char ret_id[48])
+{
+    const char *at = strstr(info, "master_replid:");
+    return at != NULL && sscanf(at, "master_replid:%47[0-9a-f]", ret_id) == 1;
+}
+
 static bool read_info(struct cw_redis_link *link, const redisReply *reply)
 {
-    if (reply->str == NULL)
+    char replication_id[48];
+    if (reply->str == NULL || !read_replication_id(reply->str, replication_id))
         return false;
     const char *run_id = strstr(reply->str, "run_id:");
     const char *version = strstr(reply->str, "redis_version:");
@@ -228,6 +248,7 @@ static bool read_info(struct cw_redis_link *link, const redisReply *reply)
         return false;
     if (sscanf(run_id, "run_id:%47[0-9a-f]", link->run_id) != 1)
         return false;
+    (void)snprintf(link->course, sizeof(link->course), "%s %s", link->run_id, replication_id);
     if (strtol(version + strlen("redis_version:"), NULL, 10) < 7) {
         char why[120];
         (void)snprintf(why, sizeof(why), "Redis %.12s is too old: version 7 or newer is needed",
@@ -256,7 +277,7 @@ static void on_step_reply(struct cw_redis_request *request, int rc, const redisR
         return;
     }
     if (step == STEP_INFO && !read_info(link, reply)) {
-        refuse(link, false, "INFO gave no run_id and redis_version");
+        refuse(link, false, "INFO gave no run_id, redis_version and master_replid");
         return;
     }
     if (link->why[0] == '\0')
@@ -297,6 +318,7 @@ static void send_step(struct cw_redis_link *link, enum handshake_step step)
     case STEP_DONE:
         args[count++] = cw_bytes_text("INFO");
         args[count++] = cw_bytes_text("server");
+        args[count++] = cw_bytes_text("replication");
         break;
     }
     struct handshake_call *call = calloc(1, sizeof(*call));
@@ -441,4 +463,33 @@ bool cw_redis_link_is_ready(const struct cw_redis_link *link)
 const char *cw_redis_link_run_id(const struct cw_redis_link *link)
 {
     return link->run_id;
+}
+
+const char *cw_redis_link_course(const struct cw_redis_link *link)
+{
+    return link->course;
+}
+
+static void on_check_reply(struct cw_redis_request *request, int rc, const redisReply *reply)
+{
+    const struct cw_redis_link *link = request->link;
+    char replication_id[48];
+    free(request);
+    if (rc != CW_OK || reply->str == NULL || !read_replication_id(reply->str, replication_id))
+        return;
+    if (strstr(reply->str, "role:master") == NULL)
+        link->events.on_unusable(link->arg, "this Redis has become a replica");
+    else if (strcmp(link->course + strlen(link->run_id) + 1, replication_id) != 0)
+        link->events.on_unusable(link->arg, "this Redis was a replica meanwhile");
+}
+
+void cw_redis_link_check(struct cw_redis_link *link)
+{
+    static const struct cw_bytes args[] = {{"INFO", 4}, {"replication", 11}};
+    struct cw_redis_request *request = calloc(1, sizeof(*request));
+    if (request == NULL)
+        return;
+    request->on_reply = on_check_reply;
+    if (cw_redis_link_call(link, request, args, 2) != CW_OK)
+        free(request);
 }

@@ -36,8 +36,9 @@ struct cw_redis_link_events {
     void (*on_lost)(void *arg, const char *why, bool is_fatal);
     /** A RESP3 push (message, smessage, ssubscribe, ...); valid during the call. */
     void (*on_push)(void *arg, const struct redisReply *push);
-    /** A call was answered with CW_REDIS_NO_FUNCTION: the library is gone. */
-    void (*on_function_missing)(void *arg);
+    /** A call was answered with what only a new link can mend: the library is gone, the server is a
+     * replica now, or was one meanwhile. */
+    void (*on_unusable)(void *arg, const char *why);
 };
 
 /** Redis' answer to FCALL of what is not loaded. */
@@ -74,6 +75,14 @@ void cw_redis_link_close(struct cw_redis_link *link);
 bool cw_redis_link_is_ready(const struct cw_redis_link *link);
 /** The server's run_id once READY: two links must show the same. */
 const char *cw_redis_link_run_id(const struct cw_redis_link *link);
+/**
+ * Names the course of the server's data once READY: another one after a restart, a promotion, or a
+ * time as somebody's replica, from all of which it may come back without its latest writes.
+ */
+const char *cw_redis_link_course(const struct cw_redis_link *link);
+/** Asks Redis whether that has changed under the link, or the server is a replica now: on_unusable.
+ */
+void cw_redis_link_check(struct cw_redis_link *link);
 
 /**
  * Sends one command. CW_ERR_UNAVAILABLE (not READY, or a bound is reached) or CW_ERR_NOMEM: nothing

@@ -139,7 +139,11 @@ static bool has_word(const struct call *call, const char *word)
 static int error_of(struct cw_redis_link *link, const char *text)
 {
     if (strcmp(text, CW_REDIS_NO_FUNCTION) == 0) {
-        link->events.on_function_missing(link->arg);
+        link->events.on_unusable(link->arg, text);
+        return CW_ERR_UNAVAILABLE;
+    }
+    if (strncmp(text, "READONLY", 8) == 0) {
+        link->events.on_unusable(link->arg, text);
         return CW_ERR_UNAVAILABLE;
     }
     if (strncmp(text, "OOM", 3) == 0 || strncmp(text, "LOADING", 7) == 0)
@@ -422,6 +426,16 @@ bool cw_redis_link_is_ready(const struct cw_redis_link *link)
 const char *cw_redis_link_run_id(const struct cw_redis_link *link)
 {
     return link->run_id;
+}
+
+const char *cw_redis_link_course(const struct cw_redis_link *link)
+{
+    return link->run_id;
+}
+
+void cw_redis_link_check(struct cw_redis_link *link)
+{
+    (void)link;
 }
 
 int cw_redis_link_call(struct cw_redis_link *link, struct cw_redis_request *request,

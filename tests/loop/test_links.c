@@ -129,6 +129,24 @@ static void a_silent_redis_is_given_up_after_six_seconds(void **state)
     assert_true(cw_cluster_is_up(path->nodes[0].cluster));
 }
 
+static void a_server_that_has_become_a_replica_is_left(void **state)
+{
+    struct path *path = *state;
+    struct path_client *ann = path_member(path, 0, "room");
+    path->redis->fail_word = "cw_node_publish";
+    path->redis->fail_text = "READONLY You can't write against a read only replica.";
+    path_say(ann, "{'op':'publish','id':1,'group':'room','data':1}");
+    fake_time_run();
+    path_expect_start(ann, "{'op':'error','id':1,'code':'unavailable'");
+    assert_false(cw_cluster_is_up(path->nodes[0].cluster));
+    path->redis->fail_word = NULL;
+    fake_time_advance(RECONNECT_MS);
+    assert_true(cw_cluster_is_up(path->nodes[0].cluster));
+    path_say(ann, "{'op':'publish','id':2,'group':'room','data':2}");
+    fake_time_run();
+    path_expect_start(ann, "{'op':'ok','id':2");
+}
+
 static void a_missing_library_is_loaded_again(void **state)
 {
     struct path *path = *state;
@@ -524,6 +542,7 @@ int main(void)
         path_test(a_join_that_was_not_sent_before_the_link_was_lost_is_unavailable),
         cmocka_unit_test(publishes_in_flight_are_told_by_what_is_known_of_them),
         path_test(a_silent_redis_is_given_up_after_six_seconds),
+        path_test(a_server_that_has_become_a_replica_is_left),
         path_test(a_missing_library_is_loaded_again),
         path_test(writes_that_redis_refused_are_repeated_within_a_renewal),
         path_test(a_server_that_lost_its_latest_writes_is_told_them_again),

@@ -23,14 +23,16 @@ class Primary(RedisServer):
             client.publish("followers", "")  # what there is to have
             return client.execute_command("WAIT", 100, 50)
 
+    def role(self):
+        return self.call("ROLE")[0].decode("ascii")
 
-class Replica(RedisServer):
+
+class Replica(Primary):
     """Without a file of its own: it could not be ended while it writes its copy there."""
 
     def __init__(self, folder, primary, name="replica", options=(), **more):
         super().__init__(folder, name, ["--replicaof", "127.0.0.1", str(primary.port),
-                                        "--appendonly", "no", *FAST, *options], **more)
-        self.primary = primary
+                                        "--appendonly", "no", *options], **more)
 
     def follow(self):
         """Starts it and waits until it has all that its primary has."""
