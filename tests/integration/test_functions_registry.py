@@ -93,6 +93,29 @@ class Members(FunctionsCase):
         self.leave("u")
         self.assertNoKeyWithoutEnd()
 
+    def test_the_last_leave_gives_every_key_an_end_whatever_came_before(self):
+        members, nodes = uuids(4), ["n.1", "n.2"]
+        cfgs = (DEFAULTS, "0 300000 8388608 100000", "2 1000 200 100000")
+        for seed in range(300):
+            rng = random.Random(seed)
+            some = lambda: rng.sample(members, rng.randrange(1, 4))  # pylint: disable=W0640
+            calls = [
+                lambda cfg: self.publish(cfg=cfg, key=rng.choice(["", "a", "b"])),
+                lambda cfg: self.call("cw_node_publish_many", self.k, cfg, 1, 0, "", "x"),
+                lambda cfg: self.call("cw_publish", self.k, "text", "x", "KEY", rng.choice("abc")),
+                lambda cfg: self.join(*some(), node=rng.choice(nodes), cfg=cfg,
+                                      watch=rng.randrange(2)),
+                lambda cfg: self.leave(*some(), node=rng.choice(nodes)),
+                lambda cfg: self.r.delete(self.k + rng.choice(["", ":m", ":h", ":k0"])),
+                lambda cfg: self.load() if rng.randrange(4) == 0 else None]
+            self.r.flushall()
+            for _ in range(rng.randrange(1, 14)):
+                rng.choice(calls)(rng.choice(cfgs))
+            for node in nodes:
+                self.leave(*members, node=node)
+            with self.subTest(seed=seed):
+                self.assertNoKeyWithoutEnd()
+
     def test_members_that_an_administrator_deleted_keep_nothing(self):
         self.publish()
         self.join("u")
