@@ -19,7 +19,7 @@ class RegistryLoss(ClusterCase):
     node_count = 2
 
     def setUp(self):
-        self.redis = self.own_redis()
+        self.redis = self.own_redis(options=["--appendfsync", "always"])  # acknowledged: in the log
         self.nodes = [self.own_node(self.redis, name=f"node{number}") for number in range(2)]
         self.groups = {}  # client -> (node's index, its groups)
 
