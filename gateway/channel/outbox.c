@@ -62,14 +62,17 @@ void cw_outbox_finish(struct cw_outbox *outbox)
     outbox->flying = 0;
 }
 
-int cw_outbox_push(struct cw_outbox *outbox, struct cw_buf *frame, size_t limit_bytes)
+/* Above what `bytes` can count nothing is taken, whatever the limit. */
+static bool has_room(const struct cw_outbox *outbox, size_t waiting, size_t size,
+                     size_t limit_bytes)
 {
-    /* Above what `bytes` can count nothing is taken, whatever the limit. */
-    size_t waiting = outbox->bytes;
-    size_t limit = limit_bytes < UINT32_MAX ? limit_bytes : UINT32_MAX;
-    if (waiting > 0 && (waiting > limit || frame->size > limit - waiting))
-        return CW_ERR_FULL;
+    if (size > UINT32_MAX - outbox->bytes)
+        return false;
+    return waiting == 0 || (waiting <= limit_bytes && size <= limit_bytes - waiting);
+}
 
+static int append(struct cw_outbox *outbox, struct cw_buf *frame)
+{
     if (outbox->count == outbox->capacity) {
         int rc = grow(outbox);
         if (rc < 0)
@@ -80,6 +83,24 @@ int cw_outbox_push(struct cw_outbox *outbox, struct cw_buf *frame, size_t limit_
     outbox->bytes += frame->size;
     CW_STAT(node_queue_bytes) += frame->size;
     return CW_OK;
+}
+
+int cw_outbox_push(struct cw_outbox *outbox, struct cw_buf *frame, size_t limit_bytes)
+{
+    size_t waiting = outbox->bytes - outbox->paced;
+    if (!has_room(outbox, waiting, frame->size, limit_bytes))
+        return CW_ERR_FULL;
+    return append(outbox, frame);
+}
+
+int cw_outbox_push_paced(struct cw_outbox *outbox, struct cw_buf *frame, size_t limit_bytes)
+{
+    if (!has_room(outbox, outbox->bytes, frame->size, limit_bytes))
+        return CW_ERR_FULL;
+    int rc = append(outbox, frame);
+    if (rc == CW_OK)
+        outbox->paced += frame->size;
+    return rc;
 }
 
 struct cw_buf *cw_outbox_front(const struct cw_outbox *outbox)
@@ -103,6 +124,8 @@ struct cw_buf *cw_outbox_pop(struct cw_outbox *outbox)
     outbox->head = (outbox->head + 1) & (outbox->capacity - 1);
     outbox->count--;
     outbox->bytes -= frame->size;
+    if (outbox->paced > outbox->bytes) /* where they lie in the queue is not remembered */
+        outbox->paced = outbox->bytes;
     CW_STAT(node_queue_bytes) -= frame->size;
     if (outbox->count == 0)
         drop_ring(outbox);

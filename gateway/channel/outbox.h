@@ -24,7 +24,8 @@ struct cw_outbox {
     uint32_t count;
     uint32_t bytes; /* waiting here; kept below 4 GiB by the limit */
     uint32_t
-        flying; /* of the oldest frames: handed to the transport, not all taken by the socket */
+        flying;     /* of the oldest frames: handed to the transport, not all taken by the socket */
+    uint32_t paced; /* of `bytes`, at most so many came by push_paced: push does not count them */
 };
 
 void cw_outbox_init(struct cw_outbox *outbox);
@@ -43,6 +44,12 @@ static inline bool cw_outbox_is_empty(const struct cw_outbox *outbox)
  */
 CW_MUST_CHECK int cw_outbox_push(struct cw_outbox *outbox, struct cw_buf *frame,
                                  size_t limit_bytes);
+/**
+ * The same for what the client's own reading paces: all that waits counts against `limit_bytes`,
+ * but it takes no room from what is pushed live.
+ */
+CW_MUST_CHECK int cw_outbox_push_paced(struct cw_outbox *outbox, struct cw_buf *frame,
+                                       size_t limit_bytes);
 /** The oldest frame, still queued; NULL: empty. */
 struct cw_buf *cw_outbox_front(const struct cw_outbox *outbox);
 /** Takes the oldest frame out; the caller gets the outbox's reference. */

@@ -76,6 +76,37 @@ static void push_is_refused_past_the_limit_and_changes_nothing(void **state)
     cw_outbox_finish(&outbox);
 }
 
+static int push_paced(struct cw_outbox *outbox, size_t size, size_t limit)
+{
+    struct cw_buf *frame = frame_of(size, 'p');
+    int rc = cw_outbox_push_paced(outbox, frame, limit);
+    cw_buf_unref(frame);
+    return rc;
+}
+
+static void what_is_paced_counts_everything_and_takes_no_room_from_the_rest(void **state)
+{
+    (void)state;
+    struct cw_outbox outbox;
+    cw_outbox_init(&outbox);
+    assert_int_equal(push(&outbox, 30, 'a', 100), CW_OK);
+    assert_int_equal(push_paced(&outbox, 71, 100), CW_ERR_FULL);
+    assert_int_equal(push_paced(&outbox, 70, 100), CW_OK);
+    assert_int_equal(push(&outbox, 71, 'b', 100), CW_ERR_FULL);
+    assert_int_equal(push(&outbox, 70, 'b', 100), CW_OK);
+    assert_int_equal(push(&outbox, 1, 'c', 100), CW_ERR_FULL);
+    assert_int_equal(push_paced(&outbox, 1, 100), CW_ERR_FULL);
+    assert_int_equal(push_paced(&outbox, 40, 210), CW_OK);
+    cw_buf_unref(cw_outbox_pop(&outbox)); /* 30: no paced one as far as it knows */
+    assert_int_equal(push(&outbox, 30, 'd', 100), CW_OK);
+    cw_buf_unref(cw_outbox_pop(&outbox)); /* 70 */
+    cw_buf_unref(cw_outbox_pop(&outbox)); /* 70 */
+    assert_int_equal(outbox.bytes, 70);
+    assert_int_equal(outbox.paced, 70);                    /* never more than there is */
+    assert_int_equal(push(&outbox, 101, 'e', 100), CW_OK); /* fits: nothing else counts */
+    cw_outbox_finish(&outbox);
+}
+
 static void one_frame_of_any_size_fits_an_empty_queue(void **state)
 {
     (void)state;
@@ -172,6 +203,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_come_out_in_order_through_growth),
         cmocka_unit_test(push_is_refused_past_the_limit_and_changes_nothing),
+        cmocka_unit_test(what_is_paced_counts_everything_and_takes_no_room_from_the_rest),
         cmocka_unit_test(one_frame_of_any_size_fits_an_empty_queue),
         cmocka_unit_test(what_the_socket_has_not_taken_counts_as_waiting),
         cmocka_unit_test(gather_takes_whole_frames_that_fit),
