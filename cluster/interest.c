@@ -137,7 +137,9 @@ static bool step(struct cw_interest *interest, struct cw_envelope *entry, bool i
         CW_STAT(group_duplicates_total)++;
         return true;
     case CW_STEP_GAP:
+        interest->last = gap.last_lost; /* so far it has come, if somebody asks now */
         tell_gap(interest, &gap);
+        interest->last = entry->message.position;
         break;
     case CW_STEP_DELIVER:
         break;
@@ -192,9 +194,12 @@ static void drain_buffer(struct cw_interest *interest)
         struct buffered *buffered = CW_CONTAINER(node, struct buffered, node);
         struct cw_envelope entry;
         bool is_live = interest->covered_count == 0;
-        if (cw_envelope_decode(cw_bytes_make(buffered->bytes, buffered->size), &entry) != CW_OK)
+        bool is_good =
+            cw_envelope_decode(cw_bytes_make(buffered->bytes, buffered->size), &entry) == CW_OK;
+        if (!is_good)
             CW_STAT(group_bad_envelopes_total)++;
-        else if (!step(interest, &entry, is_live)) {
+        entry.message.is_recovered = true; /* it waited: a burst comes now, however fast it came */
+        if (is_good && !step(interest, &entry, is_live)) {
             want_history(interest);
             return;
         }
@@ -221,6 +226,7 @@ static void take_entry(struct cw_interest *interest, const struct cw_history_ent
         return;
     }
     entry.message.is_logged = true;
+    entry.message.is_recovered = true;
     entry.message.position = from->position;
     entry.has_predecessor = from->has_predecessor;
     entry.predecessor = from->predecessor;

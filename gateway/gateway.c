@@ -9,14 +9,13 @@
 #include "channel/channel.h"
 #include "channel/members.h"
 #include "channel/node.h"
+#include "channel/replay.h"
 #include "cw_version.h"
 #include "handlers/dispatch.h"
 #include "handlers/handlers.h"
 #include "http/health.h"
 #include "middleware/chain.h"
-#include "names.h"
 #include "protocol/event.h"
-#include "protocol/utf8.h"
 #include "ws/server.h"
 
 #include <event2/event.h>
@@ -51,27 +50,13 @@ struct cw_gateway {
 
 /* From the cluster. */
 
-/* Nodes check what their clients send, the functions what back ends do up to 64 KiB; but anybody
- * who may publish in Redis can say anything. What is no payload of its type is dropped and counted.
- */
-static bool is_payload_good(struct cw_gateway *gateway, const struct cw_message *message)
-{
-    bool is_good = true;
-    if (cw_uuid_is_valid(message->from))
-        return true;
-    if (message->type == CW_PAYLOAD_JSON)
-        is_good = cw_json_is_valid(gateway->node.parser, message->payload);
-    else if (message->type == CW_PAYLOAD_TEXT)
-        is_good = cw_utf8_is_valid(message->payload);
-    if (!is_good)
-        CW_STAT(group_bad_payloads_total)++;
-    return is_good;
-}
-
 static void on_message(void *arg, void *local, const struct cw_message *message)
 {
-    if (is_payload_good(arg, message))
+    struct cw_gateway *gateway = arg;
+    if (cw_node_accepts(&gateway->node, message))
         cw_group_deliver(local, message);
+    else
+        cw_group_pass_over(local, message);
 }
 
 static void on_gap(void *arg, void *local, const struct cw_gap *gap)
@@ -82,7 +67,8 @@ static void on_gap(void *arg, void *local, const struct cw_gap *gap)
 
 static void on_direct(void *arg, void *user, const struct cw_message *message, bool is_live)
 {
-    if (is_payload_good(arg, message))
+    const struct cw_gateway *gateway = arg;
+    if (cw_node_accepts(&gateway->node, message))
         cw_channel_send_direct(user, message, is_live);
 }
 
@@ -201,6 +187,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     cw_dispatch_expire_ops(&gateway->node);
+    cw_replays_tick(&gateway->node);
     if (!gateway->was_ready && gateway->on_ready != NULL) {
         gateway->was_ready = is_ready(gateway);
         if (gateway->was_ready)

@@ -355,10 +355,31 @@ void cw_channel_send_new_frame(struct cw_channel *channel, struct cw_buf *frame)
     (void)cw_buf_unref(frame);
 }
 
+bool cw_channel_send_recovered_frame(struct cw_channel *channel, struct cw_buf *frame)
+{
+    size_t limit = channel->node->limits.send_queue_max;
+    if (channel->state == CW_CHANNEL_CLOSING)
+        return true;
+    int rc = cw_outbox_push_paced(&channel->outbox, frame, limit);
+    if (rc == CW_ERR_FULL) {
+        channel->node->transport->flush_now(channel);
+        if (channel->state == CW_CHANNEL_CLOSING)
+            return true;
+        rc = cw_outbox_push_paced(&channel->outbox, frame, limit);
+    }
+    if (rc == CW_ERR_FULL)
+        return false;
+    if (rc < 0)
+        cw_channel_close(channel, 1011, "out of memory", 0);
+    else
+        channel->node->transport->request_flush(channel);
+    return true;
+}
+
 void cw_channel_send_replayed_frame(struct cw_channel *channel, struct cw_buf *frame)
 {
     if (frame == NULL || (channel->state != CW_CHANNEL_CLOSING &&
-                          cw_outbox_push(&channel->outbox, frame, UINT32_MAX) < 0))
+                          cw_outbox_push_paced(&channel->outbox, frame, UINT32_MAX) < 0))
         cw_channel_close(channel, 1011, "out of memory", 0);
     else if (channel->state != CW_CHANNEL_CLOSING)
         channel->node->transport->request_flush(channel);
@@ -377,7 +398,7 @@ void cw_channel_tell_gap(struct cw_channel *channel, const struct cw_group *grou
             frame->log = group == NULL ? CW_LOG_DIRECT : group->log;
             frame->position = gap->last_lost;
         }
-        cw_channel_send_new_frame(channel, frame);
+        cw_channel_send_replayed_frame(channel, frame);
         return;
     }
     CW_STAT(raw_gaps_total)++;

@@ -65,12 +65,13 @@ struct cw_channel {
     uint8_t type;      /* enum cw_payload_type */
     uint8_t state;     /* enum cw_channel_state */
     bool is_paused;
-    bool is_pinged;       /* a heartbeat ping is out */
-    bool is_known;        /* the application was told of it */
-    bool is_counted;      /* its end is still to be counted */
-    bool is_inbox_paused; /* until the client has read more */
-    bool has_old_token;   /* resumed, and the client has not shown that it has its new token */
-    bool has_session;     /* `digest` is set: it may be resumed */
+    bool is_pinged;         /* a heartbeat ping is out */
+    bool is_being_replayed; /* one of its replays has its turn; channel/replay.c's */
+    bool is_known;          /* the application was told of it */
+    bool is_counted;        /* its end is still to be counted */
+    bool is_inbox_paused;   /* until the client has read more */
+    bool has_old_token;     /* resumed, and the client has not shown that it has its new token */
+    bool has_session;       /* `digest` is set: it may be resumed */
     unsigned char digest[CW_SESSION_DIGEST_SIZE]; /* of its token */
     char uuid[CW_UUID_TEXT_SIZE];
 };
@@ -102,6 +103,13 @@ void cw_channel_send_new_frame(struct cw_channel *channel, struct cw_buf *frame)
 /** The socket is gone (`code` as seen on the wire, 1006: none): leaves everything and frees the
  * channel. */
 void cw_channel_closed(struct cw_channel *channel, int code, const char *reason);
+
+/**
+ * A frame of the node's catch-up after a lost link (takes its own reference). False: the queue has
+ * no room for it, it was not queued, and the channel stays open.
+ */
+CW_MUST_CHECK bool cw_channel_send_recovered_frame(struct cw_channel *channel,
+                                                   struct cw_buf *frame);
 
 /** A frame of a replay, which is paced by itself: beyond the queue's bound if need be. Consumes it.
  */

@@ -2,7 +2,9 @@
  * members.c - (8) local members by kind; a message is encoded once per kind that is there.
  *
  * Nothing leaves an array while a message is put into outboxes: a full outbox only marks its
- * channel as closing, and the channel leaves its groups when its socket is gone.
+ * channel as closing, and the channel leaves its groups when its socket is gone. An array has two
+ * parts, so that a message that comes live is not looked up for who is behind: it goes to the
+ * first.
  */
 #include "channel/members.h"
 
@@ -77,11 +79,24 @@ int cw_member_create(struct cw_channel *channel, struct cw_bytes name,
     return CW_OK;
 }
 
+static void put(struct cw_group *group, uint8_t kind, uint32_t index, struct cw_member *member)
+{
+    group->members[kind][index] = member;
+    member->index = index;
+}
+
+static void swap(struct cw_group *group, uint8_t kind, uint32_t one, uint32_t other)
+{
+    struct cw_member *member = group->members[kind][one];
+    put(group, kind, one, group->members[kind][other]);
+    put(group, kind, other, member);
+}
+
 int cw_member_activate(struct cw_member *member)
 {
     struct cw_group *group = member->group;
     uint8_t kind = member->channel->kind;
-    if (group->count[kind] == group->capacity[kind]) {
+    if (group->count[kind] + group->behind[kind] == group->capacity[kind]) {
         uint32_t capacity = group->capacity[kind] == 0 ? 2 : group->capacity[kind] * 2;
         struct cw_member **grown =
             realloc(group->members[kind], capacity * sizeof(struct cw_member *));
@@ -90,8 +105,8 @@ int cw_member_activate(struct cw_member *member)
         group->members[kind] = grown;
         group->capacity[kind] = capacity;
     }
-    member->index = group->count[kind];
-    group->members[kind][group->count[kind]++] = member;
+    put(group, kind, group->count[kind] + group->behind[kind], member);
+    swap(group, kind, member->index, group->count[kind]++);
     member->state = CW_MEMBER_JOINED;
     return CW_OK;
 }
@@ -101,9 +116,12 @@ void cw_member_deactivate(struct cw_member *member)
     struct cw_group *group = member->group;
     uint8_t kind = member->channel->kind;
     if (member->state == CW_MEMBER_JOINED) {
-        struct cw_member *last = group->members[kind][--group->count[kind]];
-        group->members[kind][member->index] = last;
-        last->index = member->index;
+        if (member->index < group->count[kind]) {
+            swap(group, kind, member->index, --group->count[kind]);
+            group->behind[kind]++;
+        }
+        swap(group, kind, member->index, group->count[kind] + --group->behind[kind]);
+        cw_replay_cancel(member->replay);
     }
     member->state = CW_MEMBER_LEAVING;
 }
@@ -112,9 +130,9 @@ void cw_member_destroy(struct cw_member *member)
 {
     if (member == NULL)
         return;
-    if (member->replay != NULL) { /* it would have answered */
+    if (member->replay != NULL && member->state == CW_MEMBER_JOINING) {
         cw_replay_cancel(member->replay);
-        cw_op_abandon(member->op);
+        cw_op_abandon(member->op); /* the replay would have answered */
     }
     cw_member_deactivate(member);
     cw_list_remove(&member->in_channel);
@@ -129,8 +147,61 @@ static bool is_sender(const struct cw_member *member, const struct cw_message *m
     return message->skips_sender && cw_bytes_is(message->from, member->channel->uuid);
 }
 
+/* Members that fall behind a catch-up. */
+
+static void on_caught_up(void *arg, int rc, bool has_gap)
+{
+    struct cw_member *member = arg;
+    struct cw_group *group = member->group;
+    uint8_t kind = member->channel->kind;
+    (void)has_gap; /* it was told */
+    if (rc != CW_OK) {
+        cw_channel_close(member->channel, 1011, "its messages could not be read", 0);
+        return;
+    }
+    swap(group, kind, member->index, group->count[kind]++);
+    group->behind[kind]--;
+}
+
+/* `message` and what comes after it are sent by a replay. */
+static void fall_behind(struct cw_member *member, const struct cw_message *message)
+{
+    struct cw_group *group = member->group;
+    uint8_t kind = member->channel->kind;
+    struct cw_position before = message->position;
+    if (before.offset > 0) /* 0 then: the first of its epoch; what was before was sent, or told */
+        before.offset--;
+    if (cw_replay_start_behind(member, before, on_caught_up, member) != CW_OK) {
+        cw_channel_close(member->channel, 1011, "out of memory", 0);
+        return;
+    }
+    CW_STAT(client_catch_ups_total)++;
+    swap(group, kind, member->index, --group->count[kind]);
+    group->behind[kind]++;
+}
+
+/* From the end: whoever falls behind changes places with one that has it already. */
+static void deliver_recovered(struct cw_group *group, int kind, struct cw_buf *frame,
+                              const struct cw_message *message)
+{
+    for (uint32_t i = group->count[kind]; i-- > 0;) {
+        struct cw_member *member = group->members[kind][i];
+        if (!is_sender(member, message) && !cw_channel_send_recovered_frame(member->channel, frame))
+            fall_behind(member, message);
+    }
+}
+
+static void deliver_live(const struct cw_group *group, int kind, struct cw_buf *frame,
+                         const struct cw_message *message)
+{
+    for (uint32_t i = 0; i < group->count[kind]; i++)
+        if (!message->skips_sender || !is_sender(group->members[kind][i], message))
+            cw_channel_send_frame(group->members[kind][i]->channel, frame);
+}
+
 void cw_group_deliver(struct cw_group *group, const struct cw_message *message)
 {
+    bool is_recoverable = message->is_recovered && message->is_logged;
     for (int kind = 0; kind < CW_KIND_COUNT; kind++) {
         uint32_t count = group->count[kind];
         if (count == 0)
@@ -144,21 +215,29 @@ void cw_group_deliver(struct cw_group *group, const struct cw_message *message)
         }
         frame->log = message->is_logged ? group->log : CW_LOG_NONE;
         frame->position = message->position;
-        for (uint32_t i = 0; i < count; i++)
-            if (!message->skips_sender || !is_sender(group->members[kind][i], message))
-                cw_channel_send_frame(group->members[kind][i]->channel, frame);
+        if (is_recoverable)
+            deliver_recovered(group, kind, frame, message);
+        else
+            deliver_live(group, kind, frame, message);
         CW_STAT(group_deliveries_total) += count;
         (void)cw_buf_unref(frame);
     }
+    cw_group_pass_over(group, message);
+}
+
+void cw_group_pass_over(struct cw_group *group, const struct cw_message *message)
+{
     if (message->is_logged && !cw_list_is_empty(&group->chasing))
         cw_replays_on_delivered(group, message->position);
 }
 
+/* Those that are behind find it themselves. */
 void cw_group_tell_gap(struct cw_group *group, const struct cw_gap *gap)
 {
     for (int kind = 0; kind < CW_KIND_COUNT; kind++)
         for (uint32_t i = 0; i < group->count[kind]; i++)
             cw_channel_tell_gap(group->members[kind][i]->channel, group, gap);
+    cw_replays_on_gap(group, gap->last_lost);
 }
 
 void cw_group_tell_presence(struct cw_group *group, bool is_join, struct cw_bytes channel,
@@ -166,7 +245,7 @@ void cw_group_tell_presence(struct cw_group *group, bool is_join, struct cw_byte
 {
     for (int kind = CW_KIND_RAW + 1; kind < CW_KIND_COUNT; kind++) {
         struct cw_buf *frame = NULL;
-        for (uint32_t i = 0; i < group->count[kind]; i++) {
+        for (uint32_t i = 0; i < group->count[kind] + group->behind[kind]; i++) {
             const struct cw_member *member = group->members[kind][i];
             if (!member->wants_presence || cw_bytes_is(channel, member->channel->uuid))
                 continue;

@@ -32,7 +32,8 @@ struct cw_member {
     struct cw_group *group;
     uint32_t index;           /* in the group's array of its kind, while JOINED */
     struct cw_op *op;         /* JOINING, LEAVING: who asked; NULL: the URL's groups */
-    struct cw_replay *replay; /* JOINING, with what it missed being read; NULL: none */
+    struct cw_replay *replay; /* what it missed is being read: JOINING, or JOINED and behind; or
+                                 NULL */
     struct cw_position since; /* JOINED: all after it was sent on this connection */
     uint8_t state;            /* enum cw_member_state */
     bool wants_presence;
@@ -42,8 +43,9 @@ struct cw_member {
 struct cw_group {
     struct cw_map_node in_groups; /* in cw_node.groups */
     struct cw_node *node;
-    struct cw_member **members[CW_KIND_COUNT]; /* JOINED ones */
-    uint32_t count[CW_KIND_COUNT];
+    struct cw_member **members[CW_KIND_COUNT]; /* JOINED ones: `count`, then `behind` of them */
+    uint32_t count[CW_KIND_COUNT];             /* they get what the node gets */
+    uint32_t behind[CW_KIND_COUNT];            /* they are sent it by a replay */
     uint32_t capacity[CW_KIND_COUNT];
     uint64_t log;           /* its number among the logs of this node: frames have it, see buf.h */
     uint32_t refs;          /* members in any state */
@@ -63,8 +65,14 @@ void cw_member_deactivate(struct cw_member *member);
 /** Takes it out of everything; frees the group with its last member. NULL is fine. */
 void cw_member_destroy(struct cw_member *member);
 
-/** Puts `message` into the outbox of every joined member (but its sender, if it says so). */
+/**
+ * Puts `message` into the outbox of every joined member (but its sender, if it says so). A member
+ * whose outbox has no room is closed with 4005; but not for a message of the node's catch-up: then
+ * it falls behind, and is sent the group's history as fast as it reads (replay.h).
+ */
 void cw_group_deliver(struct cw_group *group, const struct cw_message *message);
+/** The node has got `message`, but nobody is to see it. */
+void cw_group_pass_over(struct cw_group *group, const struct cw_message *message);
 /** Tells every joined member of a gap (raw: counted, or closed with 1013 where the setting says
  * so). */
 void cw_group_tell_gap(struct cw_group *group, const struct cw_gap *gap);

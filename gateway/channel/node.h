@@ -57,11 +57,12 @@ struct cw_node {
     struct cw_command_parser *parser;
     struct cw_channel **all; /* its channels, for slices; order is of no meaning */
     size_t count, capacity;
-    struct cw_map groups;     /* struct cw_group by name */
-    struct cw_list dirty;     /* channels with frames to write, struct cw_channel.dirty */
-    uint64_t next_log;        /* number of the next group, see channel/session.h */
-    struct cw_list replays;   /* those that wait to read; channel/replay.c's */
-    uint32_t replays_reading; /* pages under way */
+    struct cw_map groups;           /* struct cw_group by name */
+    struct cw_list dirty;           /* channels with frames to write, struct cw_channel.dirty */
+    uint64_t next_log;              /* number of the next group, see channel/session.h */
+    struct cw_list replays;         /* those that wait to read; channel/replay.c's */
+    struct cw_list replays_resting; /* those that could not read; channel/replay.c's */
+    uint32_t replays_reading;       /* pages under way */
     struct cw_list
         deadlines;        /* ops waiting for an answer, oldest first, struct cw_op.in_deadlines */
     struct cw_list later; /* channels that wait for the op `since`, the longest first */
@@ -78,6 +79,12 @@ struct cw_node {
     int64_t now_ms; /* monotonic, taken once per turn by whoever starts the turn's work */
     bool is_draining;
 };
+
+/**
+ * Nodes check what their clients send, the functions what back ends do up to 64 KiB; but anybody
+ * who may publish in Redis can say anything. False: `message` is no payload of its type; counted.
+ */
+bool cw_node_accepts(const struct cw_node *node, const struct cw_message *message);
 
 void cw_node_init(struct cw_node *node);
 void cw_node_finish(struct cw_node *node);

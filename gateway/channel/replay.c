@@ -3,6 +3,7 @@
  */
 #include "channel/replay.h"
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/stats.h"
 #include "channel/channel.h"
@@ -14,41 +15,70 @@
 
 #define READING_MAX 16 /* pages under way and waiting: times 256 KiB is what replays may hold */
 #define DRAINED_BYTES                                                                              \
-    (64 * 1024) /* the next page is read when the client has less than this to read */
+    (64 * 1024)     /* the next page is read when the client has less than this to read */
+#define REST_MS 200 /* after an attempt to read that failed */
 
-enum replay_state { REPLAY_QUEUED, REPLAY_READING, REPLAY_DRAINING, REPLAY_CHASING };
+enum replay_state {
+    REPLAY_DRAINING, /* waits for the client to read, and for its channel's turn */
+    REPLAY_QUEUED,   /* has its channel's turn, as in the next two; waits for one of READING_MAX */
+    REPLAY_READING,
+    REPLAY_RESTING, /* could not read: tries again, or ends, by the next tick */
+    REPLAY_CHASING,
+};
 
 struct cw_replay {
-    struct cw_list_node
-        node; /* in cw_node.replays, cw_channel.draining or cw_group.chasing by state */
+    struct cw_list_node node; /* by state: in cw_channel.draining, cw_node.replays or
+                                 replays_resting, cw_group.chasing */
     struct cw_node *owner;
     struct cw_member *member; /* NULL: cancelled while a page was under way */
     struct cw_position position;
     struct cw_position last_tip; /* of the page before: an unchanged end is the end */
     cw_replayed_fn fn;
     void *arg;
+    int64_t rest_until_ms; /* RESTING */
+    int failure;           /* RESTING */
     enum replay_state state;
+    bool is_behind; /* of a member that is: a lost link does not end it */
     bool has_gap;
     bool has_read;
 };
 
 static void start_queued(struct cw_node *node);
 
-static void set_state(struct cw_replay *replay, enum replay_state state)
+static bool has_turn(const struct cw_replay *replay)
+{
+    return replay->state == REPLAY_QUEUED || replay->state == REPLAY_READING ||
+           replay->state == REPLAY_RESTING;
+}
+
+/* Out of its list; whoever gave it its channel's turn gives it to the next. */
+static void leave_state(struct cw_replay *replay)
 {
     cw_list_remove(&replay->node);
     if (replay->state == REPLAY_READING)
         replay->owner->replays_reading--;
+    if (has_turn(replay))
+        replay->member->channel->is_being_replayed = false;
+}
+
+static void set_state(struct cw_replay *replay, enum replay_state state)
+{
+    leave_state(replay);
     replay->state = state;
+    if (has_turn(replay))
+        replay->member->channel->is_being_replayed = true;
     switch (state) {
+    case REPLAY_DRAINING:
+        cw_list_push_back(&replay->member->channel->draining, &replay->node);
+        break;
     case REPLAY_QUEUED:
         cw_list_push_back(&replay->owner->replays, &replay->node);
         break;
     case REPLAY_READING:
         replay->owner->replays_reading++;
         break;
-    case REPLAY_DRAINING:
-        cw_list_push_back(&replay->member->channel->draining, &replay->node);
+    case REPLAY_RESTING:
+        cw_list_push_back(&replay->owner->replays_resting, &replay->node);
         break;
     case REPLAY_CHASING:
         cw_list_push_back(&replay->member->group->chasing, &replay->node);
@@ -58,13 +88,10 @@ static void set_state(struct cw_replay *replay, enum replay_state state)
 
 static void end_replay(struct cw_replay *replay, int rc)
 {
-    struct cw_node *node = replay->owner;
     cw_replayed_fn fn = replay->fn;
     void *arg = replay->arg;
     bool has_gap = replay->has_gap;
-    cw_list_remove(&replay->node);
-    if (replay->state == REPLAY_READING)
-        node->replays_reading--;
+    leave_state(replay);
     replay->member->replay = NULL;
     free(replay);
     fn(arg, rc, has_gap);
@@ -91,6 +118,8 @@ static void deliver(struct cw_replay *replay, const struct cw_log_entry *from)
     if (step == CW_STEP_GAP)
         tell_gap(replay, &gap);
     entry.message.group = cw_bytes_text(member->group->name);
+    if (!cw_node_accepts(replay->owner, &entry.message))
+        return;
     if (entry.message.skips_sender && cw_bytes_is(entry.message.from, channel->uuid))
         return;
     CW_STAT(client_replayed_messages_total)++;
@@ -134,6 +163,18 @@ static bool has_room(const struct cw_channel *channel)
     return channel->outbox.bytes < DRAINED_BYTES;
 }
 
+static void rest(struct cw_replay *replay, int rc)
+{
+    replay->failure = rc;
+    replay->rest_until_ms = cw_clock_ms() + REST_MS;
+    set_state(replay, REPLAY_RESTING);
+}
+
+static bool may_go_on(const struct cw_replay *replay, int rc)
+{
+    return replay->is_behind && (rc == CW_ERR_UNAVAILABLE || rc == CW_ERR_TIMEOUT);
+}
+
 static void on_page(void *arg, int rc, const struct cw_log_page *page)
 {
     struct cw_replay *replay = arg;
@@ -144,15 +185,14 @@ static void on_page(void *arg, int rc, const struct cw_log_page *page)
         start_queued(node);
         return;
     }
-    if (rc != CW_OK) {
-        end_replay(replay, rc);
-        start_queued(node);
-        return;
-    }
-    for (size_t i = 0; i < page->count; i++)
-        deliver(replay, &page->entries[i]);
     struct cw_channel *channel = replay->member->channel;
-    if (page->has_more)
+    for (size_t i = 0; rc == CW_OK && i < page->count; i++)
+        deliver(replay, &page->entries[i]);
+    if (may_go_on(replay, rc))
+        rest(replay, rc);
+    else if (rc != CW_OK)
+        end_replay(replay, rc);
+    else if (page->has_more)
         set_state(replay, REPLAY_DRAINING);
     else
         reach(replay, page);
@@ -160,6 +200,7 @@ static void on_page(void *arg, int rc, const struct cw_log_page *page)
     start_queued(node);
 }
 
+/* No `fn` is called from here: it is never known who else is at work. */
 static void start_queued(struct cw_node *node)
 {
     struct cw_list_node *first;
@@ -169,12 +210,11 @@ static void start_queued(struct cw_node *node)
         int rc = cw_cluster_read(node->cluster, cw_bytes_text(replay->member->group->name),
                                  replay->position, on_page, replay);
         if (rc != CW_OK)
-            end_replay(replay, rc);
+            rest(replay, rc);
     }
 }
 
-int cw_replay_start(struct cw_member *member, struct cw_position since, cw_replayed_fn fn,
-                    void *arg)
+static int start(struct cw_member *member, struct cw_position since, cw_replayed_fn fn, void *arg)
 {
     struct cw_replay *replay = calloc(1, sizeof(*replay));
     if (replay == NULL)
@@ -186,9 +226,41 @@ int cw_replay_start(struct cw_member *member, struct cw_position since, cw_repla
     replay->arg = arg;
     member->replay = replay;
     CW_STAT(client_replays_total)++;
-    set_state(replay, REPLAY_QUEUED);
-    start_queued(replay->owner);
+    set_state(replay, REPLAY_DRAINING);
     return CW_OK;
+}
+
+int cw_replay_start(struct cw_member *member, struct cw_position since, cw_replayed_fn fn,
+                    void *arg)
+{
+    int rc = start(member, since, fn, arg);
+    if (rc == CW_OK)
+        cw_replays_on_drained(member->channel);
+    return rc;
+}
+
+int cw_replay_start_behind(struct cw_member *member, struct cw_position since, cw_replayed_fn fn,
+                           void *arg)
+{
+    int rc = start(member, since, fn, arg);
+    if (rc == CW_OK)
+        member->replay->is_behind = true;
+    return rc;
+}
+
+void cw_replay_cancel(struct cw_replay *replay)
+{
+    if (replay == NULL)
+        return;
+    struct cw_channel *channel = replay->member->channel;
+    bool is_reading = replay->state == REPLAY_READING; /* then on_page frees it */
+    replay->owner->replays_reading += is_reading;
+    leave_state(replay);
+    replay->member->replay = NULL;
+    replay->member = NULL;
+    if (!is_reading)
+        free(replay);
+    cw_replays_on_drained(channel);
 }
 
 struct cw_position cw_replay_position(const struct cw_replay *replay)
@@ -196,26 +268,21 @@ struct cw_position cw_replay_position(const struct cw_replay *replay)
     return replay->position;
 }
 
-void cw_replay_cancel(struct cw_replay *replay)
-{
-    if (replay == NULL)
-        return;
-    replay->member->replay = NULL;
-    replay->member = NULL;
-    if (replay->state == REPLAY_READING)
-        return; /* on_page frees it */
-    cw_list_remove(&replay->node);
-    free(replay);
-}
-
 void cw_replays_on_drained(struct cw_channel *channel)
 {
-    struct cw_list_node *first;
-    if (cw_list_is_empty(&channel->draining) || !has_room(channel))
+    struct cw_list_node *first = cw_list_first(&channel->draining);
+    if (first == NULL || channel->is_being_replayed || !has_room(channel) ||
+        channel->state == CW_CHANNEL_CLOSING)
         return;
-    while ((first = cw_list_first(&channel->draining)) != NULL)
-        set_state(CW_CONTAINER(first, struct cw_replay, node), REPLAY_QUEUED);
+    set_state(CW_CONTAINER(first, struct cw_replay, node), REPLAY_QUEUED);
     start_queued(channel->node);
+}
+
+/* What it waited for does not come. */
+static void read_on(struct cw_replay *replay)
+{
+    set_state(replay, REPLAY_DRAINING);
+    cw_replays_on_drained(replay->member->channel);
 }
 
 void cw_replays_on_delivered(struct cw_group *group, struct cw_position position)
@@ -224,7 +291,42 @@ void cw_replays_on_delivered(struct cw_group *group, struct cw_position position
     while (node != NULL) {
         struct cw_replay *replay = CW_CONTAINER(node, struct cw_replay, node);
         node = cw_list_next(&group->chasing, node);
-        if (cw_position_compare(position, replay->position) >= 0)
+        int order = cw_position_compare(position, replay->position);
+        if (order == 0)
             end_replay(replay, CW_OK);
+        else if (order > 0) /* past it: the log is not what it was, and this was not sent yet */
+            read_on(replay);
     }
+}
+
+void cw_replays_on_gap(struct cw_group *group, struct cw_position position)
+{
+    struct cw_list_node *node = cw_list_first(&group->chasing);
+    while (node != NULL) {
+        struct cw_replay *replay = CW_CONTAINER(node, struct cw_replay, node);
+        node = cw_list_next(&group->chasing, node);
+        if (cw_position_compare(position, replay->position) == 0)
+            end_replay(replay, CW_OK);
+        else
+            read_on(replay);
+    }
+}
+
+void cw_replays_tick(struct cw_node *node)
+{
+    struct cw_list_node *first;
+    int64_t now = cw_clock_ms();
+    while ((first = cw_list_first(&node->replays_resting)) != NULL) {
+        struct cw_replay *replay = CW_CONTAINER(first, struct cw_replay, node);
+        struct cw_channel *channel = replay->member->channel;
+        if (may_go_on(replay, replay->failure)) {
+            if (now < replay->rest_until_ms)
+                break;
+            set_state(replay, REPLAY_QUEUED);
+        } else {
+            end_replay(replay, replay->failure);
+            cw_replays_on_drained(channel);
+        }
+    }
+    start_queued(node);
 }

@@ -1,15 +1,15 @@
 /*
  * replay.h - what a client missed of a group, before it gets what is new: `since` of a join or of a
- * resume.
+ * resume, and what was too much for its queue when its node caught up after a lost link.
  *
- *   READING --a page--> DRAINING --the client has read most of it--> READING ... --end of
- * history--> (reached what the node delivers now: done) or CHASING --live messages come up to it-->
- * done
+ *   DRAINING --the client has read most, its channel's turn--> QUEUED --> READING --a page-->
+ *   DRAINING ... --end of history--> (reached what the node delivers now: done)
+ *                                    or CHASING --live messages come up to it--> done
  *
  * One reader's step is the node's own (cluster/history.h): once, in order, holes are told. Until it
  * is done the member gets nothing live, so a replay never comes behind newer messages. It is paced
- * by the client's reading: at most a page waits in its outbox, and only so many replays read at
- * once.
+ * by the client's reading: at most a page waits in its outbox, whatever the number of its groups,
+ * and only so many replays read at once.
  */
 #ifndef CW_CHANNEL_REPLAY_H
 #define CW_CHANNEL_REPLAY_H
@@ -32,13 +32,23 @@ typedef void (*cw_replayed_fn)(void *arg, int rc, bool has_gap);
  */
 CW_MUST_CHECK int cw_replay_start(struct cw_member *member, struct cw_position since,
                                   cw_replayed_fn fn, void *arg);
-/** How far it has come: what is after it was not sent. */
-struct cw_position cw_replay_position(const struct cw_replay *replay);
+/**
+ * The same for a member that is behind, when its outbox is full; nothing is called from here. A
+ * lost link does not end it: it goes on when the node has another.
+ */
+CW_MUST_CHECK int cw_replay_start_behind(struct cw_member *member, struct cw_position since,
+                                         cw_replayed_fn fn, void *arg);
 /** The member goes: `fn` is not called. NULL is fine. */
 void cw_replay_cancel(struct cw_replay *replay);
+/** The client was sent all up to here; what comes next is behind it. */
+struct cw_position cw_replay_position(const struct cw_replay *replay);
 /** The channel's outbox has room again. */
 void cw_replays_on_drained(struct cw_channel *channel);
-/** `position` was delivered live to the group's members. */
+/** `position` was delivered live to the group's members, or passed over. */
 void cw_replays_on_delivered(struct cw_group *group, struct cw_position position);
+/** The group's members were told that all up to `position` that they have not got is lost. */
+void cw_replays_on_gap(struct cw_group *group, struct cw_position position);
+/** Called every 100 ms or so: those that could not read try again. */
+void cw_replays_tick(struct cw_node *node);
 
 #endif

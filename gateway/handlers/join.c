@@ -130,6 +130,8 @@ static int tell_position(void *arg, struct cw_event_ok *ret_ok)
         cw_cluster_position(op->channel->mirror, group, &ret_ok->has_position, &ret_ok->position);
     if (rc != CW_OK || member == NULL)
         return rc == CW_ERR_NOT_FOUND ? CW_OK : rc; /* left since */
+    if (member->replay != NULL)                     /* it is behind the node */
+        ret_ok->position = cw_replay_position(member->replay);
     if (op->has_since && ret_ok->has_position) {
         struct cw_gap gap = {.last_lost = member->since};
         ret_ok->has_recovered = true;

@@ -155,6 +155,19 @@ class Since(NodeCase):
         raw = self.raw(f"type=text&groups={group}&since={group}@{epoch}-4")
         self.assertEqual([raw.receive_text() for _ in range(2)], ["m5", "m6"])
 
+    def test_what_is_no_payload_is_left_out_and_who_waits_for_it_goes_on(self):
+        group = self.new_group()
+        listener = self.client()
+        listener.join(group)
+        for body in ("1", "[1,", "3", "{'a':1}"):  # the function for nodes believes them
+            self.redis.call("FCALL", "cw_node_publish", 1, "cw:{g:%s}" % group, 0, 0, "shop", body,
+                            "5000 300000 67108864 100000", "")
+        self.assertEqual([listener.message()["data"] for _ in range(2)], [1, 3])
+        client = self.client()
+        reply = client.join(group, since={"epoch": "0", "offset": 0})
+        self.assertEqual([frame["data"] for frame in client.inbox], [1, 3])
+        self.assertEqual((reply["offset"], reply["recovered"]), (4, True))
+
     def test_a_client_that_goes_in_the_middle_leaves_nothing(self):
         group = self.new_group()
         epoch = self.published(group, 150, size=20000)

@@ -275,6 +275,8 @@ const char *path_next(struct path_client *client)
     struct cw_bytes payload = cw_frame_payload(frame);
     (void)snprintf(text, sizeof(text), "%.*s", (int)payload.size, payload.data);
     (void)cw_buf_unref(frame);
+    if (cw_outbox_is_empty(&client->channel->outbox))
+        cw_channel_on_drained(client->channel);
     return text;
 }
 

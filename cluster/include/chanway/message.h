@@ -46,6 +46,7 @@ static inline int cw_position_compare(struct cw_position a, struct cw_position b
 struct cw_message {
     enum cw_payload_type type;
     bool is_logged;              /**< `position` is set: the group keeps history */
+    bool is_recovered;           /**< it comes from a catch-up (after a lost link), not live */
     bool skips_sender;           /**< `echo: false`: not to the channel named in `from` */
     struct cw_bytes payload;     /**< json: the JSON text as its sender wrote it */
     struct cw_bytes from;        /**< a channel's uuid, a back end's name, or empty: "server" */
