@@ -292,7 +292,7 @@ static void write_new(struct cw_registry *registry, struct cw_cluster_channel *c
     char key[CW_KEY_MAX];
     struct fields fields;
     struct cw_bytes args[6 + FIELDS_MAX] = {cw_bytes_text("HSET"),
-                                            cw_bytes_text(key),
+                                            cw_bytes_make(key, 0),
                                             cw_bytes_text("node"),
                                             cw_bytes_text(registry->node_id),
                                             {"gen", 3},
