@@ -57,10 +57,16 @@ static struct cw_log_object interest_log(const struct cw_interest *interest)
     return object;
 }
 
+static int is_behind(const struct cw_interest *interest)
+{
+    return interest->state != CW_INTEREST_LIVE;
+}
+
 static void set_state(struct cw_interest *interest, enum cw_interest_state state)
 {
     static const char *const names[] = {"SUBSCRIBING", "SYNCING", "LIVE"};
     cw_log_debug(interest_log(interest), "%s -> %s", names[interest->state], names[state]);
+    CW_STAT(node_groups_behind) += (state != CW_INTEREST_LIVE) - is_behind(interest);
     interest->state = (uint8_t)state;
 }
 
@@ -77,6 +83,7 @@ static void drop_buffer(struct cw_interest *interest)
 static void destroy_interest(struct cw_interest *interest)
 {
     struct cw_interests *owner = interest->owner;
+    CW_STAT(node_groups_behind) -= is_behind(interest);
     cw_list_remove(&interest->in_lingering);
     cw_list_remove(&interest->in_queue);
     cw_list_remove(&interest->in_dirty);
@@ -391,6 +398,7 @@ static struct cw_interest *create_interest(struct cw_interests *interests, struc
         free(interest);
         return NULL;
     }
+    CW_STAT(node_groups_behind) += is_behind(interest);
     CW_STAT(node_groups) = (int64_t)interests->groups.count;
     return interest;
 }
