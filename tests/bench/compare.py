@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 # pylint: disable=wrong-import-position
 from chart import write_chart
 from servers import ROOT, TOOLS, Baseline, Failure, Gateway, allow_files
-from table import markdown
+from table import WITHOUT_HISTORY, markdown
 
 FANOUT = ["--scenario=fanout"]
 MANY = ["--scenario=many", "--groups=1000", "--members=10"]
@@ -80,7 +80,10 @@ class Bench:
         self.notes = []     # that the figures have
 
     def server(self, subject):
-        return Baseline(self.server_cpu) if subject == "floor" else Gateway(self.server_cpu, subject)
+        if subject == "floor":
+            return Baseline(self.server_cpu)
+        settings = ["--history-size", "0"] if subject.endswith(WITHOUT_HISTORY) else []
+        return Gateway(self.server_cpu, subject.removesuffix(WITHOUT_HISTORY), settings)
 
     def load(self, scenario, arguments):
         """Runs chanway-bench; its JSON object."""
@@ -106,9 +109,9 @@ class Bench:
         return result
 
     def round(self, scenario, label):
-        subjects = ["floor", *SUBSCRIBERS]
-        return {subject: self.measure(scenario, subject, label) for subject in subjects
-                if (scenario, subject) not in LEFT_OUT}
+        return {subject: self.measure(scenario, subject, label)
+                for subject in ["floor", *self.options.subjects]
+                if (scenario, subject.removesuffix(WITHOUT_HISTORY)) not in LEFT_OUT}
 
     def rounds(self, scenario):
         """The rounds of a scenario; those in which the baseline moved are done again, in bounds."""
@@ -174,6 +177,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=None)
     parser.add_argument("--duration", type=float, default=None)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--history", action="store_true")
     parser.add_argument("--output", type=Path, default=ROOT / "build/bench")
     options = parser.parse_args()
     options.rounds = options.rounds or (3 if options.quick else 5)
@@ -182,6 +186,8 @@ def parse_arguments():
     if unknown:
         parser.error(f"no scenario {', '.join(unknown)}: there are {', '.join(SCENARIOS)}")
     options.scenarios = options.scenarios or list(SCENARIOS)
+    endings = ("", WITHOUT_HISTORY) if options.history else ("",)
+    options.subjects = [name + ending for name in SUBSCRIBERS for ending in endings]
     return options
 
 
@@ -203,7 +209,7 @@ def main():
             results[scenario] = bench.rounds(scenario)
     finally:
         bench.progress.clear()
-    text = markdown(results, SUBSCRIBERS)
+    text = markdown(results, options.subjects)
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (options.output / "results.md").write_text(text)

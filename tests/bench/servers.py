@@ -121,9 +121,10 @@ class Baseline(Server):
 class Gateway(Server):
     """A node and its Redis, on one CPU together; its subscribers are `json` or `raw`."""
 
-    def __init__(self, cpu, subscribers):
+    def __init__(self, cpu, subscribers, settings=()):
         super().__init__(cpu)
         self.subscribers = subscribers
+        self.settings = settings
 
     def start(self):
         redis_socket = os.path.relpath(self.folder / "redis.sock", ROOT)
@@ -132,6 +133,6 @@ class Gateway(Server):
                      (self.folder / "redis.sock").exists)
         port = free_port()
         self.run("node", ROOT / "build/release/chanwayd", "--redis", f"unix:{redis_socket}",
-                 "--listen", f"127.0.0.1:{port}", "--admin-listen", f"127.0.0.1:{free_port()}"
-                 ).wait_for_text("ready ")
+                 "--listen", f"127.0.0.1:{port}", "--admin-listen", f"127.0.0.1:{free_port()}",
+                 *self.settings).wait_for_text("ready ")
         self.arguments = [f"--subscribers={self.subscribers}", f"ws://127.0.0.1:{port}/ws"]

@@ -5,11 +5,13 @@ import platform
 import subprocess
 from statistics import median
 
+WITHOUT_HISTORY = ", history-size 0"
 
-def ratios(rounds, subject):
-    """CPU per op of a subject as a multiple of the baseline's of the same round."""
-    return [one[subject]["server_us_per_op"] / one["floor"]["server_us_per_op"] for one in rounds
-            if subject in one and one["floor"]["server_us_per_op"] > 0]
+
+def ratios(rounds, subject, other="floor"):
+    """CPU per op of a subject as a multiple of the baseline's, or another's, of the same round."""
+    return [one[subject]["server_us_per_op"] / one[other]["server_us_per_op"] for one in rounds
+            if subject in one and one[other]["server_us_per_op"] > 0]
 
 
 def middle(rounds, subject, read):
@@ -56,15 +58,25 @@ def ratio_table(results, subscribers):
     text += row("baseline, us", *(number(middle(results[name], "floor", lambda one:
                                                 one["server_us_per_op"]), 2) for name in names))
     for subject in subscribers:
-        cells, spans = [], []
-        for name in names:
-            found = ratios(results[name], subject)
-            cells.append(f"**{median(found):.2f}**" if found else "")
-            spans.append(f"{min(found):.2f} to {max(found):.2f}" if found else "")
-        text += row(f"{subject}, ratio", *cells)
-        if any(len(rounds) > 1 for rounds in results.values()):
-            text += row(f"{subject}, all rounds", *spans)
+        text += ratio_rows(results, names, subject, "floor", (f"{subject}, ratio", subject))
+    for subject in subscribers:
+        if subject + WITHOUT_HISTORY in subscribers:
+            text += ratio_rows(results, names, subject, subject + WITHOUT_HISTORY,
+                               (f"{subject}, history / none", f"{subject}, history / none"))
     return text + "\n"
+
+
+def ratio_rows(results, names, subject, other, labels):
+    """Medians, then what the rounds were between."""
+    cells, spans = [], []
+    for name in names:
+        found = ratios(results[name], subject, other)
+        cells.append(f"**{median(found):.2f}**" if found else "")
+        spans.append(f"{min(found):.2f} to {max(found):.2f}" if found else "")
+    text = row(labels[0], *cells)
+    if any(len(rounds) > 1 for rounds in results.values()):
+        text += row(f"{labels[1]}, all rounds", *spans)
+    return text
 
 
 def detail_table(results, subscribers):
