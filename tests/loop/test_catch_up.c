@@ -399,6 +399,133 @@ static void a_replay_ahead_of_its_node_reads_on_when_the_node_tells_a_later_gap(
     join_ahead(*state, 1, 1);
 }
 
+/* Everything at random. */
+
+#define CLIENTS 5
+#define STEPS   300
+
+struct reader {
+    struct path_client *client;
+    unsigned long last; /* offset; 0: none yet */
+    bool is_out;        /* its join was refused: there was no link */
+};
+
+/* Reads `frames` frames at most; each message comes right after the one before. */
+static void read_some(struct reader *reader, unsigned frames)
+{
+    const char *frame;
+    while (frames-- > 0 && (frame = path_next(reader->client)) != NULL) {
+        if (strstr(frame, "\"op\":\"message\"") == NULL) {
+            assert_null(strstr(frame, "\"op\":\"gap\""));
+            reader->is_out |= strstr(frame, "\"op\":\"error\"") != NULL;
+            continue;
+        }
+        unsigned long offset = strtoul(strstr(frame, "\"offset\":") + 9, NULL, 10);
+        if (reader->last > 0)
+            assert_int_equal(offset, reader->last + 1);
+        reader->last = offset;
+    }
+}
+
+static void join_room(struct path *path, struct reader *reader)
+{
+    if (reader->client != NULL)
+        path_close(reader->client);
+    reader->client = path_json(path, 0);
+    reader->last = 0;
+    reader->is_out = false;
+    path_say(reader->client, "{'op':'join','group':'room'}");
+}
+
+static void publish_some(struct reader *readers, struct path_client *far, unsigned count)
+{
+    path_publish(far, "room", 1, count);
+    for (int i = 0; i < CLIENTS; i++) /* nobody is too slow for what is live */
+        if (readers[i].client->channel->outbox.bytes > QUEUE_MAX / 4)
+            read_some(&readers[i], 100);
+}
+
+static void do_something(struct path *path, struct reader *readers, struct path_client *far)
+{
+    static const unsigned stages[] = {FAKE_CALLS, FAKE_ANSWERS, FAKE_PUSHES, FAKE_SUBSCRIBES};
+    struct reader *reader = &readers[fake_random(CLIENTS)];
+    switch (fake_random(10)) {
+    case 0:
+        drop_node_0(path);
+        path_publish(far, "room", 1, fake_random(150));
+        break;
+    case 1:
+        fake_redis_hold(path->redis, stages[fake_random(4)]);
+        break;
+    case 2:
+    case 3:
+        fake_redis_release(path->redis, FAKE_CALLS | FAKE_ANSWERS | FAKE_PUSHES | FAKE_SUBSCRIBES);
+        break;
+    case 4:
+        fake_time_advance(fake_random(300));
+        cw_replays_tick(&path->nodes[0].node);
+        break;
+    case 5:
+        if (fake_random(10) == 0)
+            join_room(path, reader);
+        break;
+    case 6:
+        publish_some(readers, far, 1 + fake_random(3));
+        break;
+    default:
+        read_some(reader, fake_random(60));
+        break;
+    }
+    fake_time_run();
+}
+
+static void finish(struct path *path, struct reader *readers, struct path_client *far)
+{
+    fake_redis_release(path->redis, FAKE_CALLS | FAKE_ANSWERS | FAKE_PUSHES | FAKE_SUBSCRIBES);
+    fake_time_advance(2000);
+    for (int i = 0; i < CLIENTS; i++) {
+        read_some(&readers[i], 1000);
+        if (readers[i].is_out)
+            join_room(path, &readers[i]);
+    }
+    fake_time_run();
+    path_publish(far, "room", 1, 1);
+    unsigned long last = fake_store_group(&path->redis->store, "room")->tip.offset;
+    for (int i = 0; i < CLIENTS; i++) {
+        for (int round = 0; round < 1000 && readers[i].last < last; round++) {
+            read_some(&readers[i], 100);
+            fake_time_advance(REST_MS);
+            cw_replays_tick(&path->nodes[0].node);
+        }
+        assert_int_equal(readers[i].client->close_code, 0);
+        assert_int_equal(readers[i].last, last);
+        path_expect_nothing(readers[i].client);
+    }
+}
+
+static void whatever_happens_each_message_comes_once_and_in_order(void **state)
+{
+    uint64_t before = CW_STAT(client_catch_ups_total);
+    (void)state;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        struct path path;
+        struct reader readers[CLIENTS] = {0};
+        path_start(&path, 2, seed);
+        path.history.size = 100000;
+        path.history.bytes = 1 << 30;
+        path.nodes[0].node.limits.send_queue_max = QUEUE_MAX;
+        struct path_client *far = path_json(&path, 1);
+        for (int i = 0; i < CLIENTS; i++)
+            join_room(&path, &readers[i]);
+        fake_time_run();
+        for (int step = 0; step < STEPS; step++)
+            do_something(&path, readers, far);
+        finish(&path, readers, far);
+        path_stop(&path);
+    }
+    assert_true(CW_STAT(client_catch_ups_total) - before > 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +544,7 @@ int main(void)
         catch_up_test(the_queue_stays_bounded_in_many_groups),
         catch_up_test(a_replay_ahead_of_its_node_ends_where_the_node_tells_a_gap),
         catch_up_test(a_replay_ahead_of_its_node_reads_on_when_the_node_tells_a_later_gap),
+        cmocka_unit_test(whatever_happens_each_message_comes_once_and_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
