@@ -431,7 +431,7 @@ static void join_room(struct path *path, struct reader *reader)
 {
     if (reader->client != NULL)
         path_close(reader->client);
-    reader->client = path_json(path, 0);
+    reader->client = path_open(path, 0, "", "chanway.v1.json");
     reader->last = 0;
     reader->is_out = false;
     path_say(reader->client, "{'op':'join','group':'room'}");
