@@ -29,6 +29,7 @@ static void defaults_are_those_of_the_contract(void **state)
     assert_string_equal(config->redis, "embedded");
     assert_string_equal(config->redis_prefix, "cw");
     assert_string_equal(config->data_dir, "./run");
+    assert_string_equal(config->module, "");
     assert_int_equal(config->channel_ttl_s, 0);
     assert_int_equal(config->channel_ttl_max_s, 0);
     assert_int_equal(config->history_size, 100);
