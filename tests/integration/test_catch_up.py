@@ -6,7 +6,8 @@ from support.relay import Relay
 from support.wait import until
 
 SIZE = 8000
-COUNT = 2000  # of SIZE bytes each: more than queue and sockets hold together
+COUNT = 1000  # of SIZE bytes each: more than queue and sockets hold together
+LIMITS = "10000 300000 268435456 100000"  # as in the settings
 
 
 class CatchUp(Case):
@@ -19,15 +20,17 @@ class CatchUp(Case):
         self.node = self.own_node(self.relay, **self.settings)
         self.published = 0
 
-    def publish(self, count, group="room", size=0):
-        """Texts of growing numbers, by a back end."""
+    def publish(self, count, size=0):
+        """Texts of growing numbers, as from another node."""
         with self.redis.client() as redis:
-            pipeline = redis.pipeline(transaction=False)
-            for _ in range(count):
-                self.published += 1
-                pipeline.execute_command("FCALL", "cw_publish", 1, "cw:{g:%s}" % group, "text",
-                                         str(self.published) + " " + "x" * size)
-            pipeline.execute()
+            while count > 0:
+                bodies = []
+                for _ in range(min(count, 100)):
+                    self.published += 1
+                    bodies += [1, 0, "shop", str(self.published) + " " + "x" * size]
+                redis.execute_command("FCALL", "cw_node_publish_many", 1, "cw:{g:room}",
+                                      LIMITS, *bodies)
+                count -= len(bodies) // 4
 
     def publish_unheard(self, count, **more):
         """The same while the node has no link; returns when it has one and has caught up."""
@@ -77,7 +80,7 @@ class CatchUp(Case):
     def test_a_link_that_is_lost_again_and_again(self):
         slow = self.member(receive_buffer=16384)
         for round_ in range(3):
-            self.publish_unheard(COUNT // 2, size=SIZE)
+            self.publish_unheard(COUNT * 3 // 4, size=SIZE)
             self.read_numbers(slow, self.published - COUNT // 4)
             if round_ == 0:
                 self.assertEqual(self.catch_ups(), 1)
@@ -90,7 +93,8 @@ class CatchUp(Case):
         slow = self.member(receive_buffer=16384)
         self.publish_unheard(1)
         self.publish(COUNT, size=SIZE)
-        self.assertEqual(slow.socket.wait_for_close(20), 4005)
+        # Not on the wire, perhaps: who reads too late for the close frame finds the socket closed.
+        self.node.process.wait_for_log("closing: slow consumer", 20)
         self.assertEqual(self.catch_ups(), 0)
 
     def test_a_raw_channel_gets_all_of_it_too(self):
