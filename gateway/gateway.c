@@ -222,6 +222,7 @@ void cw_gateway_options_init(struct cw_gateway_options *options)
         .max_groups = 128,
         .send_queue_max = 1 << 20,
         .events_max = 100000,
+        .keeps_query = true,
     };
 }
 
@@ -286,6 +287,10 @@ static int build_node(struct cw_gateway *gateway, const struct cw_gateway_option
     node->open = cw_open_channel;
     node->chain = &gateway->chain;
     node->admit = cw_chain_admit;
+    node->keeps_query = options->keeps_query;
+    if (options->keeps_headers != NULL &&
+        (node->keeps_headers = strdup(options->keeps_headers)) == NULL)
+        return CW_ERR_NOMEM;
     cw_gateway_set_limits(gateway, options);
     /* It checks stored payloads too, whatever this node's own clients may send. */
     size_t max = options->max_message > CW_PAYLOAD_MAX ? options->max_message : CW_PAYLOAD_MAX;
@@ -391,31 +396,39 @@ const char *cw_gateway_node_id(const struct cw_gateway *gateway)
 
 int cw_gateway_use(struct cw_gateway *gateway, const struct cw_middleware *middleware)
 {
+    gateway->node.wants_facts = true;
     return cw_chain_add(&gateway->chain, middleware);
 }
 
 /* Events. */
 
+static int add_handler(struct cw_gateway *gateway, enum cw_event_kind kind, union cw_event_fn fn,
+                       void *arg)
+{
+    gateway->node.wants_facts = true;
+    return cw_events_add(&gateway->node.events, kind, fn, arg);
+}
+
 int cw_gateway_on_connect(struct cw_gateway *gateway, cw_channel_fn fn, void *arg)
 {
     union cw_event_fn any = {.connect = fn};
-    return cw_events_add(&gateway->node.events, CW_EVENT_CONNECT, any, arg);
+    return fn == NULL ? CW_ERR_INVALID : add_handler(gateway, CW_EVENT_CONNECT, any, arg);
 }
 
 int cw_gateway_on_disconnect(struct cw_gateway *gateway, cw_channel_disconnect_fn fn, void *arg)
 {
     union cw_event_fn any = {.disconnect = fn};
-    return cw_events_add(&gateway->node.events, CW_EVENT_DISCONNECT, any, arg);
+    return fn == NULL ? CW_ERR_INVALID : add_handler(gateway, CW_EVENT_DISCONNECT, any, arg);
 }
 
 int cw_gateway_on_message(struct cw_gateway *gateway, cw_channel_message_fn fn, void *arg)
 {
     union cw_event_fn any = {.message = fn};
-    return cw_events_add(&gateway->node.events, CW_EVENT_MESSAGE, any, arg);
+    return fn == NULL ? CW_ERR_INVALID : add_handler(gateway, CW_EVENT_MESSAGE, any, arg);
 }
 
 int cw_gateway_on_error(struct cw_gateway *gateway, cw_channel_error_fn fn, void *arg)
 {
     union cw_event_fn any = {.error = fn};
-    return cw_events_add(&gateway->node.events, CW_EVENT_ERROR, any, arg);
+    return fn == NULL ? CW_ERR_INVALID : add_handler(gateway, CW_EVENT_ERROR, any, arg);
 }

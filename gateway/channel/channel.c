@@ -5,12 +5,16 @@
 
 #include "base/clock.h"
 #include "base/stats.h"
+#include "channel/extras.h"
+#include "channel/filter.h"
 #include "channel/members.h"
 #include "channel/op.h"
 #include "channel/opening.h"
+#include "channel/receive.h"
 #include "channel/replay.h"
 #include "channel/session.h"
 #include "channel/stream.h"
+#include "channel/websocket.h"
 #include "protocol/event.h"
 #include "protocol/handshake.h"
 
@@ -85,6 +89,7 @@ static void free_channel(struct cw_channel *channel)
     cw_list_remove(&channel->dirty);
     cw_list_remove(&channel->in_later);
     cw_outbox_finish(&channel->outbox);
+    cw_extras_destroy(channel);
     cw_opening_destroy(channel->opening);
     free(channel->publish_group);
     free(channel->address);
@@ -203,7 +208,9 @@ void cw_channel_greet(struct cw_channel *channel)
     cw_log_debug(cw_channel_log(channel), channel->opening->is_resumed ? "resumed" : "connected");
     channel->is_known = true;
     cw_stream_connect(channel);
-    cw_events_connect(&channel->node->events, channel);
+    cw_events_connect(channel);
+    cw_channel_forget_facts(channel);
+    cw_extras_shrink(channel);
 }
 
 static void on_attached(void *user, int rc)
@@ -234,20 +241,22 @@ static void on_resumed(void *user, int rc, const struct cw_resumed *resumed)
     channel->node->open(channel);
 }
 
-/* The end of its part in the cluster. `leaving` NULL: for good; `is_replaced`: another connection
- * of this node goes on with it. */
+/* The end of its part in the cluster, and for the application. `leaving` NULL: for good;
+ * `is_replaced`: another connection of this node goes on with it. */
 static void withdraw(struct cw_channel *channel, int code, const char *reason,
                      const struct cw_leaving *leaving, bool is_replaced)
 {
     if (channel->is_counted)
         CW_STAT(closes_total)[cw_stats_close_index(code)]++;
     channel->is_counted = false;
+    channel->state = CW_CHANNEL_CLOSING; /* first: nothing more is sent or received */
+    cw_receive_end(channel);
     if (channel->is_known) {
-        cw_events_disconnect(&channel->node->events, channel, code, reason);
+        cw_events_disconnect(channel, code, reason);
         cw_stream_disconnect(channel, code, reason);
         channel->is_known = false;
     }
-    channel->state = CW_CHANNEL_CLOSING;
+    cw_extras_end(channel);
     cw_list_remove(&channel->in_later);
     cw_op_forget_channel(channel);
     if (is_replaced)
@@ -409,17 +418,16 @@ void cw_channel_tell_gap(struct cw_channel *channel, const struct cw_group *grou
 void cw_channel_send_direct(struct cw_channel *channel, const struct cw_message *message,
                             bool is_live)
 {
-    struct cw_buf *frame = cw_event_message((enum cw_kind)channel->kind, message);
-    if (frame != NULL) {
-        frame->log = CW_LOG_DIRECT;
-        frame->position = message->position;
-    }
+    struct cw_buf *frame = cw_filter_frame(channel, message, CW_LOG_DIRECT);
+    if (frame == NULL)
+        return;
     if (is_live) {
         cw_channel_send_new_frame(channel, frame);
         return;
     }
     cw_channel_send_replayed_frame(channel, frame);
-    if (channel->outbox.bytes >= DRAINED_BYTES && !channel->is_inbox_paused) {
+    if (channel->outbox.bytes >= DRAINED_BYTES && !channel->is_inbox_paused &&
+        channel->mirror != NULL) {
         channel->is_inbox_paused = true;
         cw_cluster_pause_inbox(channel->mirror, true);
     }
@@ -434,41 +442,9 @@ void cw_channel_on_drained(struct cw_channel *channel)
     cw_cluster_pause_inbox(channel->mirror, false);
 }
 
-static int send_payload(struct cw_channel *channel, enum cw_payload_type type,
-                        struct cw_bytes payload)
+int cw_channel_accept(struct cw_channel *channel)
 {
-    if (channel->state == CW_CHANNEL_CLOSING)
-        return CW_ERR_DISCONNECTED;
-    struct cw_command_error ignored;
-    bool is_binary = type == CW_PAYLOAD_BYTES;
-    if (cw_command_check_raw(channel->node->parser, type, is_binary, payload, &ignored) != CW_OK)
-        return CW_ERR_PAYLOAD;
-    struct cw_message message = {.type = type, .payload = payload};
-    struct cw_buf *frame = cw_event_message((enum cw_kind)channel->kind, &message);
-    if (frame == NULL)
-        return CW_ERR_NOMEM;
-    cw_channel_send_new_frame(channel, frame);
-    return CW_OK;
-}
-
-int cw_channel_send(struct cw_channel *channel, struct cw_bytes payload)
-{
-    return send_payload(channel, (enum cw_payload_type)channel->type, payload);
-}
-
-int cw_channel_send_json(struct cw_channel *channel, struct cw_bytes json)
-{
-    return send_payload(channel, CW_PAYLOAD_JSON, json);
-}
-
-int cw_channel_send_text(struct cw_channel *channel, struct cw_bytes text)
-{
-    return send_payload(channel, CW_PAYLOAD_TEXT, text);
-}
-
-int cw_channel_send_bytes(struct cw_channel *channel, struct cw_bytes bytes)
-{
-    return send_payload(channel, CW_PAYLOAD_BYTES, bytes);
+    return channel->state == CW_CHANNEL_CLOSING ? CW_ERR_DISCONNECTED : CW_OK;
 }
 
 /* Closing. */
@@ -549,4 +525,14 @@ enum cw_payload_type cw_channel_payload_type(const struct cw_channel *channel)
 const char *cw_channel_address(const struct cw_channel *channel)
 {
     return channel->address;
+}
+
+const char *cw_channel_user(const struct cw_channel *channel)
+{
+    return channel->extras != NULL ? channel->extras->user : NULL;
+}
+
+bool cw_channel_is_open(const struct cw_channel *channel)
+{
+    return channel->is_known && channel->state != CW_CHANNEL_CLOSING;
 }

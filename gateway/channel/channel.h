@@ -28,6 +28,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cw_extras;
 struct cw_group;
 struct cw_handshake;
 struct cw_opening;
@@ -51,6 +52,7 @@ struct cw_channel {
     struct cw_op *held;         /* in `ops`: a middleware thinks about it; NULL: none */
     struct cw_wait *wait;       /* a middleware thinks about it, or about `held`; NULL: none does */
     struct cw_opening *opening; /* owned: what it begins with; NULL: all of it is done */
+    struct cw_extras *extras;   /* owned: what the application attached; NULL: nothing */
     int64_t created_ms;         /* wall clock */
     int64_t expires_at_ms;      /* monotonic; 0: never */
     int64_t last_seen_ms;       /* monotonic: last byte from the client */
@@ -72,6 +74,7 @@ struct cw_channel {
     bool is_inbox_paused;   /* until the client has read more */
     bool has_old_token;     /* resumed, and the client has not shown that it has its new token */
     bool has_session;       /* `digest` is set: it may be resumed */
+    bool has_send_filter;   /* what it is sent as a message is seen by application code first */
     unsigned char digest[CW_SESSION_DIGEST_SIZE]; /* of its token */
     char uuid[CW_UUID_TEXT_SIZE];
 };

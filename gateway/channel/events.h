@@ -1,11 +1,13 @@
 /*
  * events.h - the application's handlers: connect, disconnect, message, error (seed: Channel
- * Events).
+ * Events), of a channel and of the whole gateway.
  */
 #ifndef CW_CHANNEL_EVENTS_H
 #define CW_CHANNEL_EVENTS_H
 
-#include <chanway/gateway.h>
+#include <chanway/channel.h>
+
+#include <stdbool.h>
 
 struct cw_event_handler;
 
@@ -31,14 +33,13 @@ struct cw_events {
 
 CW_MUST_CHECK int cw_events_add(struct cw_events *events, enum cw_event_kind kind,
                                 union cw_event_fn fn, void *arg);
+bool cw_events_are_none(const struct cw_events *events);
 void cw_events_finish(struct cw_events *events);
 
-void cw_events_connect(const struct cw_events *events, struct cw_channel *channel);
-void cw_events_disconnect(const struct cw_events *events, struct cw_channel *channel, int code,
-                          const char *reason);
-void cw_events_message(const struct cw_events *events, struct cw_channel *channel,
-                       const struct cw_message *message);
-void cw_events_error(const struct cw_events *events, struct cw_channel *channel, int error,
-                     const char *message);
+/* The handlers of `channel`, then those of its node. */
+void cw_events_connect(struct cw_channel *channel);
+void cw_events_disconnect(struct cw_channel *channel, int code, const char *reason);
+void cw_events_message(struct cw_channel *channel, const struct cw_message *message);
+void cw_events_error(struct cw_channel *channel, int error, const char *message);
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "base/stats.h"
 #include "channel/channel.h"
+#include "channel/extras.h"
+#include "channel/filter.h"
 #include "channel/op.h"
 #include "channel/replay.h"
 #include "channel/session.h"
@@ -147,6 +149,38 @@ static bool is_sender(const struct cw_member *member, const struct cw_message *m
     return message->skips_sender && cw_bytes_is(message->from, member->channel->uuid);
 }
 
+/* Members with a send filter: each gets a frame of its own. Filters are application code, by which
+ * members may go, so this comes when no array is looked at any more. */
+static void deliver_filtered(struct cw_group *group, struct cw_list *filtered,
+                             const struct cw_message *message)
+{
+    struct cw_list_node *node;
+    if (cw_list_is_empty(filtered))
+        return; /* and the group may be gone */
+    uint64_t log = message->is_logged ? group->log : CW_LOG_NONE;
+    group->refs++;
+    while ((node = cw_list_pop_front(filtered)) != NULL) {
+        struct cw_channel *channel = CW_CONTAINER(node, struct cw_extras, in_filtered)->channel;
+        const struct cw_member *member = cw_member_find(channel, cw_bytes_text(group->name));
+        if (member == NULL || member->state != CW_MEMBER_JOINED)
+            continue;
+        struct cw_buf *frame = cw_filter_frame(channel, message, log);
+        if (frame != NULL)
+            cw_channel_send_new_frame(channel, frame);
+    }
+    group->refs--;
+    release_group(group);
+}
+
+/* Nothing is called here that could take a member out of an array. */
+static void deliver_to(struct cw_channel *channel, struct cw_buf *frame, struct cw_list *filtered)
+{
+    if (channel->has_send_filter)
+        cw_list_push_back(filtered, &channel->extras->in_filtered);
+    else
+        cw_channel_send_frame(channel, frame);
+}
+
 /* Members that fall behind a catch-up. */
 
 static void on_caught_up(void *arg, int rc, bool has_gap)
@@ -182,26 +216,32 @@ static void fall_behind(struct cw_member *member, const struct cw_message *messa
 
 /* From the end: whoever falls behind changes places with one that has it already. */
 static void deliver_recovered(struct cw_group *group, int kind, struct cw_buf *frame,
-                              const struct cw_message *message)
+                              const struct cw_message *message, struct cw_list *filtered)
 {
     for (uint32_t i = group->count[kind]; i-- > 0;) {
         struct cw_member *member = group->members[kind][i];
-        if (!is_sender(member, message) && !cw_channel_send_recovered_frame(member->channel, frame))
+        if (is_sender(member, message))
+            continue;
+        if (member->channel->has_send_filter)
+            cw_list_push_back(filtered, &member->channel->extras->in_filtered);
+        else if (!cw_channel_send_recovered_frame(member->channel, frame))
             fall_behind(member, message);
     }
 }
 
 static void deliver_live(const struct cw_group *group, int kind, struct cw_buf *frame,
-                         const struct cw_message *message)
+                         const struct cw_message *message, struct cw_list *filtered)
 {
     for (uint32_t i = 0; i < group->count[kind]; i++)
         if (!message->skips_sender || !is_sender(group->members[kind][i], message))
-            cw_channel_send_frame(group->members[kind][i]->channel, frame);
+            deliver_to(group->members[kind][i]->channel, frame, filtered);
 }
 
 void cw_group_deliver(struct cw_group *group, const struct cw_message *message)
 {
     bool is_recoverable = message->is_recovered && message->is_logged;
+    struct cw_list filtered; /* struct cw_extras.in_filtered */
+    cw_list_init(&filtered);
     for (int kind = 0; kind < CW_KIND_COUNT; kind++) {
         uint32_t count = group->count[kind];
         if (count == 0)
@@ -216,13 +256,14 @@ void cw_group_deliver(struct cw_group *group, const struct cw_message *message)
         frame->log = message->is_logged ? group->log : CW_LOG_NONE;
         frame->position = message->position;
         if (is_recoverable)
-            deliver_recovered(group, kind, frame, message);
+            deliver_recovered(group, kind, frame, message, &filtered);
         else
-            deliver_live(group, kind, frame, message);
+            deliver_live(group, kind, frame, message, &filtered);
         CW_STAT(group_deliveries_total) += count;
         (void)cw_buf_unref(frame);
     }
     cw_group_pass_over(group, message);
+    deliver_filtered(group, &filtered, message);
 }
 
 void cw_group_pass_over(struct cw_group *group, const struct cw_message *message)

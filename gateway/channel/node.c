@@ -50,5 +50,6 @@ void cw_node_finish(struct cw_node *node)
     cw_map_finish(&node->groups);
     cw_events_finish(&node->events);
     cw_command_parser_destroy(node->parser);
+    free(node->keeps_headers);
     free(node->all);
 }

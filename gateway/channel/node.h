@@ -71,6 +71,10 @@ struct cw_node {
     struct cw_chain *chain;  /* the middlewares; NULL: none */
     /** Asks the middlewares about a connection (middleware/chain.c); NULL: nobody is asked. */
     bool (*admit)(struct cw_channel *channel);
+    const char *path;    /* of the WebSocket; the server's */
+    char *keeps_headers; /* owned; names of headers, see channel/websocket.h; NULL: none */
+    bool keeps_query;    /* likewise */
+    bool wants_facts;    /* there is an application that may ask for them at all */
     /** Runs an op that waited behind a join or leave (handlers/dispatch.c); set by the gateway. */
     void (*run_waiting_op)(struct cw_op *op);
     /** Joins the groups that an OPENING channel begins with, greets it, then makes it OPEN

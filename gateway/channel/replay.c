@@ -7,9 +7,9 @@
 #include "base/list.h"
 #include "base/stats.h"
 #include "channel/channel.h"
+#include "channel/filter.h"
 #include "channel/members.h"
 #include "history.h"
-#include "protocol/event.h"
 
 #include <stdlib.h>
 
@@ -123,12 +123,9 @@ static void deliver(struct cw_replay *replay, const struct cw_log_entry *from)
     if (entry.message.skips_sender && cw_bytes_is(entry.message.from, channel->uuid))
         return;
     CW_STAT(client_replayed_messages_total)++;
-    struct cw_buf *frame = cw_event_message((enum cw_kind)channel->kind, &entry.message);
-    if (frame != NULL) {
-        frame->log = member->group->log;
-        frame->position = entry.message.position;
-    }
-    cw_channel_send_replayed_frame(channel, frame);
+    struct cw_buf *frame = cw_filter_frame(channel, &entry.message, member->group->log);
+    if (frame != NULL)
+        cw_channel_send_replayed_frame(channel, frame);
 }
 
 /* History was read to its end: is that where the node is? */
@@ -175,20 +172,28 @@ static bool may_go_on(const struct cw_replay *replay, int rc)
     return replay->is_behind && (rc == CW_ERR_UNAVAILABLE || rc == CW_ERR_TIMEOUT);
 }
 
+/* It was READING when its member went. */
+static void end_cancelled(struct cw_replay *replay)
+{
+    replay->owner->replays_reading--;
+    free(replay);
+}
+
 static void on_page(void *arg, int rc, const struct cw_log_page *page)
 {
     struct cw_replay *replay = arg;
     struct cw_node *node = replay->owner;
     if (replay->member == NULL) {
-        node->replays_reading--;
-        free(replay);
+        end_cancelled(replay);
         start_queued(node);
         return;
     }
     struct cw_channel *channel = replay->member->channel;
-    for (size_t i = 0; rc == CW_OK && i < page->count; i++)
+    for (size_t i = 0; rc == CW_OK && i < page->count && replay->member != NULL; i++)
         deliver(replay, &page->entries[i]);
-    if (may_go_on(replay, rc))
+    if (replay->member == NULL) /* cancelled by a filter of the channel */
+        end_cancelled(replay);
+    else if (may_go_on(replay, rc))
         rest(replay, rc);
     else if (rc != CW_OK)
         end_replay(replay, rc);

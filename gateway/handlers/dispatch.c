@@ -36,7 +36,7 @@ static void refuse(struct cw_channel *channel, const struct cw_command_id *id, i
 static void refuse_frame(struct cw_channel *channel, const struct cw_command_error *error)
 {
     refuse(channel, &error->id, error->error, error->message);
-    cw_events_error(&channel->node->events, channel, error->error, error->message);
+    cw_events_error(channel, error->error, error->message);
     cw_stream_error(channel, error->error, error->message);
 }
 

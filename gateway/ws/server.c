@@ -316,6 +316,7 @@ int cw_ws_server_create(const struct cw_ws_server_options *options, char *error,
             goto fail;
     }
     options->node->transport = &cw_connection_transport;
+    options->node->path = server->path;
     *ret_server = server;
     return CW_OK;
 

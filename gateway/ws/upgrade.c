@@ -10,6 +10,7 @@
 #include "channel/channel.h"
 #include "channel/node.h"
 #include "names.h"
+#include "ws/facts.h"
 #include "ws/query.h"
 #include "ws/state.h"
 
@@ -275,6 +276,8 @@ int cw_upgrade_create_channel(struct cw_request *request, struct lws *wsi,
         handshake->token = bearer;
     rc = cw_channel_create(request->server->node, handshake, resume, address, NULL,
                            &request->channel);
+    if (rc == CW_OK && request->server->node->wants_facts)
+        rc = cw_facts_read(request->channel, wsi, handshake->token);
     handshake->token = token;
     free(bearer);
     return rc;

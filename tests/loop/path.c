@@ -218,6 +218,8 @@ struct path_client *path_open(struct path *path, unsigned node, const char *quer
                      CW_OK);
     cw_handshake_finish(&handshake);
     (void)snprintf(client->uuid, sizeof(client->uuid), "%s", client->channel->uuid);
+    if (path->on_created != NULL)
+        path->on_created(client->channel);
     cw_channel_open(client->channel);
     return client;
 }

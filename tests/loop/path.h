@@ -38,9 +38,10 @@ struct path {
     struct fake_redis *redis;
     struct path_node nodes[PATH_NODES_MAX];
     unsigned node_count;
-    struct cw_history_limits history; /* of all groups */
-    struct cw_list clients;           /* struct path_client.node */
-    void (*on_up)(struct path *path); /* a node's link is up; NULL: nothing to do */
+    struct cw_history_limits history;               /* of all groups */
+    struct cw_list clients;                         /* struct path_client.node */
+    void (*on_up)(struct path *path);               /* a node's link is up; NULL: nothing to do */
+    void (*on_created)(struct cw_channel *channel); /* before it is opened; NULL: nothing to do */
 };
 
 /** A client; its socket takes frames only when the test reads them. */

@@ -50,6 +50,10 @@ struct cw_gateway_options {
     int64_t events_max;
     int wait_replicas;
     bool closes_raw_on_gap; /**< raw-gap = close */
+    bool keeps_query;       /**< cw_websocket_query() after on_connect; default true */
+    /** Names, separated by commas: cw_websocket_header() after on_connect; "*": all; default NULL:
+     * none. */
+    const char *keeps_headers;
     /** Limits of a group's history by its name; NULL: the defaults. Called often. */
     struct cw_history_limits (*history)(void *arg, struct cw_bytes group);
     void *history_arg;
@@ -82,15 +86,9 @@ CW_API struct cw_cluster *cw_gateway_cluster(struct cw_gateway *gateway);
 CW_API const char *cw_gateway_redis(const struct cw_gateway *gateway);
 CW_API const char *cw_gateway_node_id(const struct cw_gateway *gateway);
 
-/* Events (seed: Channel Events). Handlers are called in the order they were added; CW_ERR_NOMEM. */
-
-typedef void (*cw_channel_fn)(void *arg, struct cw_channel *channel);
-typedef void (*cw_channel_disconnect_fn)(void *arg, struct cw_channel *channel, int code,
-                                         const char *reason);
-typedef void (*cw_channel_message_fn)(void *arg, struct cw_channel *channel,
-                                      const struct cw_message *message);
-typedef void (*cw_channel_error_fn)(void *arg, struct cw_channel *channel, int error,
-                                    const char *message);
+/* Events of all channels (seed: Channel Events). Handlers are called in the order they were added,
+ * after those of the channel itself (channel.h); one that is added while handlers of its kind run
+ * is first called by the next event. CW_ERR_INVALID: no `fn`; CW_ERR_NOMEM. */
 
 /** A channel was accepted; it may be sent to. */
 CW_API CW_MUST_CHECK int cw_gateway_on_connect(struct cw_gateway *gateway, cw_channel_fn fn,
@@ -101,7 +99,8 @@ CW_API CW_MUST_CHECK int cw_gateway_on_disconnect(struct cw_gateway *gateway,
 /** A payload for the application: the op `message`, or a raw frame without a group to go to. */
 CW_API CW_MUST_CHECK int cw_gateway_on_message(struct cw_gateway *gateway, cw_channel_message_fn fn,
                                                void *arg);
-/** A frame that could not be taken: CW_ERR_INVALID or CW_ERR_PAYLOAD, and what is wrong with it. */
+/** A frame that could not be taken: CW_ERR_INVALID, CW_ERR_PAYLOAD or CW_ERR_TOO_LARGE, or what its
+ * receive filter says; and what is wrong with it. */
 CW_API CW_MUST_CHECK int cw_gateway_on_error(struct cw_gateway *gateway, cw_channel_error_fn fn,
                                              void *arg);
 
