@@ -310,11 +310,12 @@ void cw_channel_admit(struct cw_channel *channel)
         old = cw_cluster_find(cluster, cw_bytes_text(channel->uuid));
     if (old != NULL)
         replace(old, opening);
-    if (opening->is_resuming)
+    if (opening->is_resuming) {
         rc = cw_cluster_resume(cluster, channel->uuid, channel, opening->resume.digest, on_resumed,
                                &channel->mirror);
-    else
+    } else {
         rc = cw_cluster_attach(cluster, channel->uuid, channel, on_attached, &channel->mirror);
+    }
     if (rc != CW_OK)
         cw_channel_close(channel, 1011, cw_error_text(rc), -1);
 }
