@@ -181,8 +181,8 @@ static void on_page(void *arg, int rc, const struct cw_inbox_page *page)
     struct cw_cluster_channel *channel = reading->channel;
     free(reading);
     inboxes->reads_under_way--;
+    channel->inbox.is_reading = false; /* also of one that is being announced again meanwhile */
     if (channel->registry != NULL && channel->state == CW_ATTACHED) {
-        channel->inbox.is_reading = false;
         bool wants_more = channel->inbox.wants_more;
         channel->inbox.wants_more = false;
         if (rc == CW_OK) {

@@ -83,6 +83,12 @@ static void fail_job(struct cw_reaper *reaper)
 
 static void next_page(struct cw_reaper *reaper);
 
+/* Of this node's own set: the channel was resumed here since its page was read. */
+static bool is_back(const struct cw_reaper *reaper, const char *uuid)
+{
+    return reaper->is_own_sweep && cw_registry_find(reaper->registry, cw_bytes_text(uuid)) != NULL;
+}
+
 /* FORGET: out of the node's set, last. */
 
 static void on_forgotten(void *arg, int rc)
@@ -100,14 +106,18 @@ static void forget_page(struct cw_reaper *reaper)
 {
     struct cw_bytes args[2 + PAGE];
     char key[CW_KEY_MAX + 2];
+    size_t count = 2;
     set_key(reaper, key);
     args[0] = cw_bytes_text("SREM");
     args[1] = cw_bytes_text(key);
     for (size_t i = 0; i < reaper->uuid_count; i++)
-        args[2 + i] = cw_bytes_text(reaper->uuids[i]);
-    CW_STAT(registry_reaped_total) += reaper->uuid_count;
-    if (cw_functions_command(reaper->registry->endpoint, args, 2 + reaper->uuid_count, on_forgotten,
-                             reaper) != CW_OK)
+        if (!is_back(reaper, reaper->uuids[i]))
+            args[count++] = cw_bytes_text(reaper->uuids[i]);
+    CW_STAT(registry_reaped_total) += count - 2;
+    if (count == 2)
+        on_forgotten(reaper, CW_OK);
+    else if (cw_functions_command(reaper->registry->endpoint, args, count, on_forgotten, reaper) !=
+             CW_OK)
         fail_job(reaper);
 }
 
@@ -123,8 +133,8 @@ static void send_detach(struct cw_reaper *reaper, const char *uuid, const char *
 {
     char key[CW_KEY_MAX];
     int64_t resume_s = reaper->registry->session_ttl_s;
-    if (reaper->is_own_sweep && cw_registry_find(reaper->registry, cw_bytes_text(uuid)) != NULL)
-        return; /* it came back meanwhile */
+    if (is_back(reaper, uuid))
+        return;
     struct detaching *detaching = calloc(1, sizeof(*detaching));
     if (detaching == NULL) {
         reaper->has_failed = true;
@@ -198,24 +208,28 @@ static void on_left(void *arg, int rc)
         finish_page(reaper);
 }
 
+/* How many entries of the list it was about. */
 static size_t leave_one_group(struct cw_reaper *reaper, size_t first)
 {
     const char *uuids[CW_FUNCTIONS_BATCH];
     char key[CW_KEY_MAX];
+    size_t seen = 0;
     size_t count = 0;
     const char *name = reaper->left[first].name;
-    while (first + count < reaper->left_count && count < CW_FUNCTIONS_BATCH &&
-           strcmp(reaper->left[first + count].name, name) == 0) {
-        uuids[count] = reaper->left[first + count].uuid;
-        count++;
-    }
+    for (; first + seen < reaper->left_count && count < CW_FUNCTIONS_BATCH &&
+           strcmp(reaper->left[first + seen].name, name) == 0;
+         seen++)
+        if (!is_back(reaper, reaper->left[first + seen].uuid))
+            uuids[count++] = reaper->left[first + seen].uuid;
+    if (count == 0)
+        return seen;
     (void)cw_key_write(key, reaper->registry->prefix, 'g', cw_bytes_text(name));
     if (cw_functions_leave(reaper->registry->endpoint, key, reaper->node_id, uuids, count, on_left,
                            reaper) == CW_OK)
         reaper->calls++;
     else
         reaper->has_failed = true;
-    return count;
+    return seen;
 }
 
 static void leave_groups(struct cw_reaper *reaper)

@@ -4,11 +4,14 @@
 #include "loop/path.h"
 
 #include "base/log.h"
+#include "base/writer.h"
 #include "channel/members.h"
+#include "envelope.h"
 #include "handlers/dispatch.h"
 #include "handlers/handlers.h"
 #include "protocol/frame.h"
 #include "protocol/handshake.h"
+#include "unit/envelope_encode.h"
 
 #include <event2/event.h>
 
@@ -67,6 +70,18 @@ static void on_gap(void *arg, void *local, const struct cw_gap *gap)
     cw_group_tell_gap(local, gap);
 }
 
+static void on_direct(void *arg, void *user, const struct cw_message *message, bool is_live)
+{
+    (void)arg;
+    cw_channel_send_direct(user, message, is_live);
+}
+
+static void on_direct_gap(void *arg, void *user, const struct cw_gap *gap)
+{
+    (void)arg;
+    cw_channel_tell_gap(user, NULL, gap);
+}
+
 static void on_link(void *arg, bool is_up)
 {
     struct path_node *node = arg;
@@ -106,6 +121,8 @@ static void start_node(struct path *path, struct path_node *node, const char *na
         .node = name,
         .events = {.on_message = on_message,
                    .on_gap = on_gap,
+                   .on_direct = on_direct,
+                   .on_direct_gap = on_direct_gap,
                    .on_link = on_link,
                    .on_fatal = on_fatal,
                    .describe = describe,
@@ -266,6 +283,24 @@ void path_say(struct path_client *client, const char *format, ...)
     va_end(args);
     turn_quotes(text);
     cw_dispatch_frame(client->channel, false, cw_bytes_text(text));
+}
+
+void path_push_direct(struct path *path, const struct path_client *client, unsigned epoch,
+                      unsigned offset, const char *data)
+{
+    const struct cw_envelope entry = {
+        .message = {.payload = cw_bytes_text(data), .is_logged = true, .position = {epoch, offset}},
+        .has_predecessor = offset == 1};
+    struct cw_writer writer;
+    char topic[CW_KEY_MAX];
+    cw_writer_init(&writer);
+    cw_writer_text(&writer, "direct ");
+    cw_writer_text(&writer, client->uuid);
+    cw_writer_text(&writer, " ");
+    cw_envelope_encode(&writer, &entry);
+    (void)snprintf(topic, sizeof(topic), "cw:n:%s", client->channel->node->id);
+    path->redis->store.on_publish(path->redis->store.arg, false, topic, cw_writer_view(&writer));
+    cw_writer_finish(&writer);
 }
 
 const char *path_next(struct path_client *client)

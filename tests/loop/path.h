@@ -76,6 +76,9 @@ void path_close(struct path_client *client);
 
 /** The client sends a text frame; nothing runs yet. */
 void path_say(struct path_client *client, const char *format, ...) CW_PRINTF(2, 3);
+/** A direct message comes by its node's topic: the first of `epoch` if `offset` is 1. */
+void path_push_direct(struct path *path, const struct path_client *client, unsigned epoch,
+                      unsigned offset, const char *data);
 /** The next frame in the outbox is this; it is read. */
 void path_expect(struct path_client *client, const char *format, ...) CW_PRINTF(2, 3);
 /** The next frame is message `epoch`-`offset` of `group` from `from`. */
