@@ -6,18 +6,11 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "endpoints.h"
-#include "envelope.h"
-#include "event_stream.h"
 #include "functions.h"
-#include "inbox.h"
-#include "interest.h"
-#include "lease.h"
-#include "membership.h"
-#include "names.h"
+#include "parts.h"
 #include "reaper.h"
 #include "redis_embedded.h"
-#include "redis_url.h"
-#include "registry.h"
+#include "removal.h"
 #include "replicas.h"
 #include "session.h"
 #include "sweeper.h"
@@ -32,34 +25,6 @@
 
 /* The stored form of a payload (PROTOCOL: payload). */
 #define STORED_PAYLOAD_MAX (1U << 20)
-
-struct cw_cluster {
-    struct event_base *base;
-    struct event *turn_end; /* active: the flush runs after this turn's other events */
-    struct cw_redis_address address;
-    struct cw_redis_embedded *embedded; /* NULL: Redis is somebody else's */
-    struct cw_endpoint *endpoint;
-    struct cw_interests interests;
-    struct cw_registry registry;
-    struct cw_memberships memberships;
-    struct cw_inboxes inboxes;
-    struct cw_event_stream stream;
-    struct cw_replicas replicas;
-    struct cw_lease lease;
-    struct cw_reaper *reaper;
-    struct cw_sweeper *sweeper;
-    struct cw_cluster_events events;
-    void *events_arg;
-    cw_done_fn on_left; /* set while the cluster stops and has still to write */
-    void *on_left_arg;
-    int64_t payload_max;
-    char *data_dir;
-    char redis[200]; /* the address in words */
-    char prefix[CW_PREFIX_MAX + 1];
-    char name[CW_NODE_NAME_MAX + 1]; /* of the node */
-    char node_id[CW_NODE_ID_MAX];    /* name and a random part: a new one with each lease */
-    char earlier_id[CW_NODE_ID_MAX];
-};
 
 static void request_flush(void *arg)
 {
@@ -84,7 +49,7 @@ static void write_registry(struct cw_cluster *cluster)
     cw_event_stream_flush(&cluster->stream);
     if (cw_event_stream_is_behind(&cluster->stream))
         return; /* a channel's `disconnect` goes before the channel does */
-    cw_registry_flush_detach(&cluster->registry);
+    cw_removals_flush(&cluster->registry);
     if (cluster->on_left != NULL && cluster->registry.removals == 0)
         leave(cluster);
 }
@@ -377,6 +342,7 @@ void cw_cluster_destroy(struct cw_cluster *cluster)
 {
     if (cluster == NULL)
         return;
+    cw_registry_cancel_changes(&cluster->registry);
     cw_endpoint_destroy(cluster->endpoint); /* answers what is pending */
     cw_event_stream_finish(&cluster->stream);
     cw_replicas_finish(&cluster->replicas);
@@ -428,7 +394,7 @@ void cw_cluster_health(const struct cw_cluster *cluster, struct cw_cluster_healt
 int cw_cluster_attach(struct cw_cluster *cluster, const char *uuid, void *user, cw_attach_fn fn,
                       struct cw_cluster_channel **ret_channel)
 {
-    int rc = cw_registry_add(&cluster->registry, cluster, uuid, user, ret_channel);
+    int rc = cw_registry_add_channel(&cluster->registry, cluster, uuid, user, ret_channel);
     if (rc == CW_OK)
         (*ret_channel)->fn.attached = fn;
     return rc;
@@ -451,7 +417,7 @@ int cw_cluster_resume(struct cw_cluster *cluster, const char *uuid, void *user,
                       const unsigned char *digest, cw_resume_fn fn,
                       struct cw_cluster_channel **ret_channel)
 {
-    int rc = cw_registry_add(&cluster->registry, cluster, uuid, user, ret_channel);
+    int rc = cw_registry_add_channel(&cluster->registry, cluster, uuid, user, ret_channel);
     if (rc != CW_OK)
         return rc;
     cw_registry_resume(*ret_channel, digest);
@@ -478,6 +444,12 @@ void cw_cluster_settle_session(struct cw_cluster_channel *channel)
 void cw_cluster_start_inbox(struct cw_cluster_channel *channel, struct cw_position since,
                             void (*fn)(void *user))
 {
+    if (channel->state == CW_HIDDEN) { /* nothing is kept for it */
+        channel->inbox.is_paused = false;
+        if (fn != NULL)
+            fn(channel->user);
+        return;
+    }
     channel->inbox.last = since;
     channel->inbox.on_read = fn;
     channel->inbox.wants_more = true;
@@ -501,7 +473,7 @@ void cw_cluster_detach(struct cw_cluster_channel *channel, const struct cw_leavi
     struct cw_cluster *cluster = channel->cluster;
     struct cw_departure *departure = leaving == NULL ? NULL : cw_departure_create(leaving);
     cw_memberships_remove_all(&cluster->memberships, channel);
-    cw_registry_remove(&cluster->registry, channel, departure);
+    cw_registry_remove_channel(&cluster->registry, channel, departure);
 }
 
 void cw_cluster_abandon(struct cw_cluster_channel *channel)
@@ -511,11 +483,46 @@ void cw_cluster_abandon(struct cw_cluster_channel *channel)
     cw_registry_abandon(&cluster->registry, channel);
 }
 
+static void emit(struct cw_cluster_channel *channel, const struct cw_stream_event *event)
+{
+    struct cw_event_stream *stream = &channel->cluster->stream;
+    struct cw_stream_record record;
+    if (!cw_event_stream_wants(stream, event->kind))
+        return;
+    cw_event_stream_describe(&record, event->kind, channel);
+    record.fields[CW_STREAM_FIELD_GROUP] = event->group;
+    record.fields[CW_STREAM_FIELD_CODE] = event->code;
+    record.fields[CW_STREAM_FIELD_REASON] = event->reason;
+    (void)cw_event_stream_push(stream, &record, NULL, NULL); /* dropped: counted */
+}
+
+int cw_cluster_hide(struct cw_cluster_channel *channel, cw_done_fn fn, void *arg)
+{
+    const struct cw_stream_event gone = {.kind = CW_STREAM_DISCONNECT,
+                                         .code = cw_bytes_text("1000"),
+                                         .reason = cw_bytes_text("removed from the registry")};
+    int rc = cw_registry_hide(&channel->cluster->registry, channel, fn, arg);
+    if (rc != CW_OK)
+        return rc;
+    if (channel->is_announced)
+        emit(channel, &gone);
+    cw_memberships_remove_all(&channel->cluster->memberships, channel);
+    cw_inbox_reset(channel);
+    return CW_OK;
+}
+
+int cw_cluster_show(struct cw_cluster_channel *channel, cw_done_fn fn, void *arg)
+{
+    return cw_registry_show(&channel->cluster->registry, channel, fn, arg);
+}
+
 int cw_cluster_join(struct cw_cluster_channel *channel, struct cw_bytes group, bool wants_presence,
                     void *local, cw_joined_fn fn, void *arg)
 {
     if (!cw_group_name_is_valid(group))
         return CW_ERR_INVALID;
+    if (channel->state == CW_HIDDEN)
+        return CW_ERR_UNAVAILABLE;
     if (cw_membership_find(channel, group) != NULL)
         return CW_ERR_BUSY;
     return cw_membership_join(&channel->cluster->memberships, channel, group, wants_presence, local,
@@ -566,15 +573,6 @@ int cw_cluster_publish(struct cw_cluster *cluster, const struct cw_message *mess
     return cw_replicas_publish(&cluster->replicas, key, message, &limits, fn, arg);
 }
 
-int cw_cluster_members(struct cw_cluster *cluster, struct cw_bytes group, struct cw_bytes cursor,
-                       int count, cw_members_fn fn, void *arg)
-{
-    char key[CW_KEY_MAX];
-    if (write_group_key(cluster, group, key) == 0 || count < 1 || count > 1000)
-        return CW_ERR_INVALID;
-    return cw_functions_members(cluster->endpoint, key, cursor, count, fn, arg);
-}
-
 int cw_cluster_send(struct cw_cluster *cluster, struct cw_bytes uuid,
                     const struct cw_message *message, cw_sent_fn fn, void *arg)
 {
@@ -613,19 +611,12 @@ bool cw_cluster_wants_event(const struct cw_cluster *cluster, enum cw_stream_kin
 
 void cw_cluster_emit(struct cw_cluster_channel *channel, const struct cw_stream_event *event)
 {
-    struct cw_event_stream *stream = &channel->cluster->stream;
-    struct cw_stream_record record;
     if (event->kind == CW_STREAM_CONNECT)
         channel->is_announced = true;
     else if (event->kind == CW_STREAM_DISCONNECT)
         channel->is_announced = false;
-    if (!cw_event_stream_wants(stream, event->kind))
-        return;
-    cw_event_stream_describe(&record, event->kind, channel);
-    record.fields[CW_STREAM_FIELD_GROUP] = event->group;
-    record.fields[CW_STREAM_FIELD_CODE] = event->code;
-    record.fields[CW_STREAM_FIELD_REASON] = event->reason;
-    (void)cw_event_stream_push(stream, &record, NULL, NULL); /* dropped: counted */
+    if (channel->state != CW_HIDDEN)
+        emit(channel, event);
 }
 
 int cw_cluster_emit_message(struct cw_cluster_channel *channel, enum cw_payload_type type,
@@ -635,52 +626,12 @@ int cw_cluster_emit_message(struct cw_cluster_channel *channel, enum cw_payload_
     struct cw_stream_record record;
     if (!cw_event_stream_wants(stream, CW_STREAM_MESSAGE))
         return CW_ERR_UNSUPPORTED;
+    if (channel->state == CW_HIDDEN)
+        return CW_ERR_NOT_FOUND;
     if (payload.size > STORED_PAYLOAD_MAX)
         return CW_ERR_TOO_LARGE;
     cw_event_stream_describe(&record, CW_STREAM_MESSAGE, channel);
     record.fields[CW_STREAM_FIELD_TYPE] = cw_event_stream_type(type);
     record.fields[CW_STREAM_FIELD_PAYLOAD] = payload.data == NULL ? cw_bytes_text("") : payload;
     return cw_event_stream_push(stream, &record, fn, arg);
-}
-
-struct reading {
-    cw_log_fn fn;
-    void *arg;
-};
-
-static void on_history_page(void *arg, int rc, const struct cw_history_page *from)
-{
-    static struct cw_log_entry entries[CW_HISTORY_PAGE_ENTRIES];
-    struct reading reading = *(struct reading *)arg;
-    struct cw_log_page page = {.tip = from->tip, .entries = entries, .has_more = from->has_more};
-    free(arg);
-    for (size_t i = 0; rc == CW_OK && i < from->count; i++) {
-        struct cw_log_entry *entry = &entries[page.count];
-        *entry = (struct cw_log_entry){
-            .message = {.is_logged = true, .position = from->entries[i].position},
-            .has_predecessor = from->entries[i].has_predecessor,
-            .predecessor = from->entries[i].predecessor};
-        if (cw_envelope_decode_body(from->entries[i].body, &entry->message) == CW_OK)
-            page.count++;
-        else
-            CW_STAT(group_bad_envelopes_total)++;
-    }
-    reading.fn(reading.arg, rc, &page);
-}
-
-int cw_cluster_read(struct cw_cluster *cluster, struct cw_bytes group, struct cw_position since,
-                    cw_log_fn fn, void *arg)
-{
-    char key[CW_KEY_MAX];
-    if (write_group_key(cluster, group, key) == 0)
-        return CW_ERR_INVALID;
-    struct reading *reading = calloc(1, sizeof(*reading));
-    if (reading == NULL)
-        return CW_ERR_NOMEM;
-    reading->fn = fn;
-    reading->arg = arg;
-    int rc = cw_functions_read(cluster->endpoint, key, since, on_history_page, reading);
-    if (rc != CW_OK)
-        free(reading);
-    return rc;
 }

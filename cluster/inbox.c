@@ -136,6 +136,17 @@ static void tell_read(struct cw_cluster_channel *channel)
         on_read(channel->user);
 }
 
+void cw_inbox_reset(struct cw_cluster_channel *channel)
+{
+    struct cw_inbox *inbox = &channel->inbox;
+    cw_list_remove(&inbox->in_queue);
+    inbox->last = (struct cw_position){0, 0};
+    inbox->last_request = 0;
+    inbox->is_handling = false;
+    inbox->wants_more = false;
+    tell_read(channel);
+}
+
 static void start_reads(struct cw_inboxes *inboxes);
 
 struct reading {

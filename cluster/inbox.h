@@ -55,5 +55,7 @@ void cw_inbox_request_done(struct cw_inboxes *inboxes, struct cw_cluster_channel
 void cw_inboxes_retry(struct cw_inboxes *inboxes);
 /** The channel goes; on_read is not called. */
 void cw_inbox_forget(struct cw_inbox *inbox);
+/** The channel is hidden: nothing is kept for it, nobody waits for what it was asked. */
+void cw_inbox_reset(struct cw_cluster_channel *channel);
 
 #endif

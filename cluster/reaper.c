@@ -83,10 +83,10 @@ static void fail_job(struct cw_reaper *reaper)
 
 static void next_page(struct cw_reaper *reaper);
 
-/* Of this node's own set: the channel was resumed here since its page was read. */
+/* Of this node's own set: the channel was resumed or shown here since its page was read. */
 static bool is_back(const struct cw_reaper *reaper, const char *uuid)
 {
-    return reaper->is_own_sweep && cw_registry_find(reaper->registry, cw_bytes_text(uuid)) != NULL;
+    return reaper->is_own_sweep && cw_registry_shows(reaper->registry, cw_bytes_text(uuid));
 }
 
 /* FORGET: out of the node's set, last. */
@@ -135,6 +135,8 @@ static void send_detach(struct cw_reaper *reaper, const char *uuid, const char *
     int64_t resume_s = reaper->registry->session_ttl_s;
     if (is_back(reaper, uuid))
         return;
+    if (reaper->is_own_sweep && cw_registry_find(reaper->registry, cw_bytes_text(uuid)) != NULL)
+        resume_s = 0; /* it is hidden: nobody may find it */
     struct detaching *detaching = calloc(1, sizeof(*detaching));
     if (detaching == NULL) {
         reaper->has_failed = true;
@@ -384,7 +386,7 @@ static void take_uuids(struct cw_reaper *reaper, const struct cw_bytes *uuids, s
     for (size_t i = 0; i < count; i++) {
         if (!cw_uuid_is_valid(uuids[i]))
             continue;
-        if (reaper->is_own_sweep && cw_registry_find(reaper->registry, uuids[i]) != NULL)
+        if (reaper->is_own_sweep && cw_registry_shows(reaper->registry, uuids[i]))
             continue;
         if (reaper->uuid_count == PAGE) {
             reaper->has_skipped = true;

@@ -1,5 +1,6 @@
 /*
- * registry.c - node set and channel hashes, written and removed in batches per loop turn.
+ * registry.c - the table of channels; node set and channel hashes, written in batches per loop
+ * turn.
  */
 #include "registry.h"
 
@@ -44,6 +45,7 @@ void cw_registry_init(struct cw_registry *registry, struct cw_endpoint *endpoint
     registry->events_arg = events_arg;
     cw_map_init(&registry->by_uuid, key_of_channel);
     cw_list_init(&registry->channels);
+    cw_list_init(&registry->changes);
     cw_list_init(&registry->unknown);
     cw_list_init(&registry->attaching);
     cw_list_init(&registry->detaching);
@@ -78,7 +80,7 @@ void cw_registry_unref_channel(struct cw_cluster_channel *channel)
     free_if_done(channel);
 }
 
-static void release_channel(struct cw_registry *registry, struct cw_cluster_channel *channel)
+void cw_registry_release(struct cw_registry *registry, struct cw_cluster_channel *channel)
 {
     cw_list_remove(&channel->in_channels);
     cw_list_remove(&channel->in_turn);
@@ -87,7 +89,6 @@ static void release_channel(struct cw_registry *registry, struct cw_cluster_chan
     channel->departure = NULL;
     if (channel->state != CW_DETACHING)
         cw_map_remove(&registry->by_uuid, &channel->in_by_uuid);
-    registry->count--;
     channel->registry = NULL;
     free_if_done(channel);
 }
@@ -96,7 +97,7 @@ void cw_registry_finish(struct cw_registry *registry)
 {
     struct cw_list_node *node;
     while ((node = cw_list_first(&registry->channels)) != NULL)
-        release_channel(registry, CW_CONTAINER(node, struct cw_cluster_channel, in_channels));
+        cw_registry_release(registry, CW_CONTAINER(node, struct cw_cluster_channel, in_channels));
     cw_map_finish(&registry->by_uuid);
 }
 
@@ -105,8 +106,8 @@ bool cw_registry_may_write(const struct cw_registry *registry)
     return cw_endpoint_is_up(registry->endpoint) && cw_lease_may_write(registry->lease);
 }
 
-int cw_registry_add(struct cw_registry *registry, struct cw_cluster *cluster, const char *uuid,
-                    void *user, struct cw_cluster_channel **ret_channel)
+int cw_registry_add_channel(struct cw_registry *registry, struct cw_cluster *cluster,
+                            const char *uuid, void *user, struct cw_cluster_channel **ret_channel)
 {
     if (cw_registry_find(registry, cw_bytes_text(uuid)) != NULL)
         return CW_ERR_BUSY;
@@ -165,6 +166,12 @@ struct cw_cluster_channel *cw_registry_find(const struct cw_registry *registry,
     return node == NULL ? NULL : CW_CONTAINER(node, struct cw_cluster_channel, in_by_uuid);
 }
 
+bool cw_registry_shows(const struct cw_registry *registry, struct cw_bytes uuid)
+{
+    const struct cw_cluster_channel *channel = cw_registry_find(registry, uuid);
+    return channel != NULL && channel->state != CW_HIDDEN;
+}
+
 /* From now on only answers under way know it. */
 static void leave_table(struct cw_registry *registry, struct cw_cluster_channel *channel)
 {
@@ -172,6 +179,8 @@ static void leave_table(struct cw_registry *registry, struct cw_cluster_channel 
     cw_list_remove(&channel->in_unknown);
     cw_map_remove(&registry->by_uuid, &channel->in_by_uuid);
     cw_inbox_forget(&channel->inbox);
+    if (channel->state != CW_HIDDEN)
+        registry->count--;
     channel->state = CW_DETACHING;
     channel->fn.attached = NULL; /* or `resumed`: nobody is told any more */
     channel->user = NULL;
@@ -181,23 +190,35 @@ void cw_registry_abandon(struct cw_registry *registry, struct cw_cluster_channel
 {
     leave_table(registry, channel);
     registry->needs_sweep = true; /* whoever takes it over may fail to */
-    release_channel(registry, channel);
+    cw_registry_ref_channel(channel);
+    cw_registry_release(registry, channel);
+    cw_registry_tell_change(channel, CW_ERR_CANCELLED);
+    cw_registry_unref_channel(channel);
 }
 
-void cw_registry_remove(struct cw_registry *registry, struct cw_cluster_channel *channel,
-                        struct cw_departure *departure)
+void cw_registry_remove_channel(struct cw_registry *registry, struct cw_cluster_channel *channel,
+                                struct cw_departure *departure)
 {
-    bool was_never_written = channel->state == CW_ATTACH_NEW;
+    /* What is not in Redis, or is on its way out of it, has nothing to be resumed. */
+    bool is_hidden = channel->state == CW_HIDDEN;
+    bool is_out = is_hidden && !cw_list_is_linked(&channel->in_turn);
+    bool was_never_written = channel->state == CW_ATTACH_NEW || is_out;
     bool is_resuming = channel->state == CW_ATTACH_RESUMING;
     leave_table(registry, channel);
-    channel->departure = departure;
+    if (is_hidden)
+        free(departure);
+    else
+        channel->departure = departure;
+    cw_registry_ref_channel(channel);
     if (was_never_written || is_resuming || !cw_registry_may_write(registry)) {
         registry->needs_sweep |= !was_never_written;
-        release_channel(registry, channel);
-        return;
+        cw_registry_release(registry, channel);
+    } else {
+        cw_list_push_back(&registry->detaching, &channel->in_turn);
+        cw_registry_request_flush(registry);
     }
-    cw_list_push_back(&registry->detaching, &channel->in_turn);
-    cw_registry_request_flush(registry);
+    cw_registry_tell_change(channel, CW_ERR_CANCELLED);
+    cw_registry_unref_channel(channel);
 }
 
 /* Writing. */
@@ -209,9 +230,8 @@ static void on_written(void *arg, int rc)
         registry->is_suspect = true;
 }
 
-/* SADD or SREM of some uuids in this node's set. */
-static int send_set_command(struct cw_registry *registry, const char *verb,
-                            const char *const *uuids, size_t count, cw_done_fn fn)
+int cw_registry_send_set(struct cw_registry *registry, const char *verb, const char *const *uuids,
+                         size_t count, cw_done_fn fn)
 {
     struct cw_bytes args[2 + CW_FUNCTIONS_BATCH];
     char key[CW_KEY_MAX + 2];
@@ -398,7 +418,9 @@ static void take_back(struct cw_registry *registry, struct cw_cluster_channel *c
     channel->state = CW_ATTACHED;
     leave_unknown_groups(channel, attached);
     cw_memberships_on_attached(channel);
-    registry->on_attached(registry->arg, channel, !cw_bytes_is(attached->owner, registry->node_id));
+    bool was_taken = channel->was_hidden || !cw_bytes_is(attached->owner, registry->node_id);
+    channel->was_hidden = false;
+    registry->on_attached(registry->arg, channel, was_taken);
 }
 
 static void queue_again(struct cw_registry *registry, struct cw_cluster_channel *channel)
@@ -418,12 +440,19 @@ static void on_attached(void *arg, int rc, const struct cw_attached *attached)
         if (rc == CW_OK && attached->generation > 0 && channel->wants_again) {
             channel->generation = attached->generation;
             queue_again(registry, channel);
-        } else if (rc != CW_OK)
+        } else if (rc != CW_OK) {
             registry->is_suspect = true; /* it stays STALE: announced again */
-        else if (attached->generation == 0)
+            cw_registry_tell_change(channel, rc == CW_ERR_UNAVAILABLE ? rc : CW_ERR_TIMEOUT);
+        } else if (attached->generation == 0) {
             give_up(registry, channel);
-        else
+            cw_registry_tell_change(channel, CW_ERR_CANCELLED);
+        } else {
             take_back(registry, channel, attached);
+            cw_registry_tell_change(channel, CW_OK);
+        }
+    } else if (registry != NULL && channel->state == CW_HIDDEN && rc == CW_OK &&
+               attached->generation > channel->generation) {
+        channel->generation = attached->generation;
     }
     cw_registry_unref_channel(channel);
 }
@@ -456,7 +485,7 @@ static void attach_batch(struct cw_registry *registry)
         return;
     for (size_t i = 0; i < count; i++)
         uuids[i] = batch[i]->uuid;
-    if (send_set_command(registry, "SADD", uuids, count, on_written) != CW_OK)
+    if (cw_registry_send_set(registry, "SADD", uuids, count, on_written) != CW_OK)
         registry->is_suspect = true;
     for (size_t i = 0; i < count; i++) {
         if (batch[i]->state == CW_ATTACH_NEW)
@@ -472,6 +501,8 @@ static void attach_batch(struct cw_registry *registry)
 static void tell_unknown(struct cw_registry *registry)
 {
     struct cw_list_node *node;
+    struct cw_list waiting; /* a callback may take others out of it */
+    cw_list_init(&waiting);
     while ((node = cw_list_first(&registry->unknown)) != NULL) {
         struct cw_cluster_channel *channel =
             CW_CONTAINER(node, struct cw_cluster_channel, in_unknown);
@@ -479,6 +510,14 @@ static void tell_unknown(struct cw_registry *registry)
             tell_resumed(channel, CW_ERR_UNAVAILABLE, NULL);
         else
             tell_attached(channel, CW_ERR_UNAVAILABLE);
+    }
+    cw_list_move_all(&waiting, &registry->changes);
+    while ((node = cw_list_pop_front(&waiting)) != NULL) {
+        struct cw_registry_change *change =
+            CW_CONTAINER(node, struct cw_registry_change, in_changes);
+        cw_list_push_back(&registry->changes, node);
+        if (change->channel->state == CW_ATTACH_STALE && !change->channel->is_attaching)
+            cw_registry_tell_change(change->channel, CW_ERR_UNAVAILABLE);
     }
 }
 
@@ -492,155 +531,6 @@ void cw_registry_flush_attach(struct cw_registry *registry)
         attach_batch(registry);
     if (!cw_list_is_empty(&registry->attaching))
         cw_registry_request_flush(registry);
-}
-
-/* Channels that go together. Those that are gone in Redis leave the node's set, last; the others
- * stay in it (or come back to it: perhaps Redis refused to put them there), and are swept. */
-struct removal;
-
-struct removed {
-    struct removal *removal;
-    struct cw_departure *departure; /* owned, until it was sent */
-    uint64_t generation;
-    bool has_failed;
-    char uuid[CW_UUID_TEXT_SIZE];
-};
-
-struct removal {
-    struct cw_registry *registry;
-    size_t calls; /* answers that are still out */
-    size_t count;
-    struct removed channels[];
-};
-
-static void one_removal_less(struct cw_registry *registry)
-{
-    if (--registry->removals == 0)
-        cw_registry_request_flush(registry); /* somebody may wait for it to stop */
-}
-
-static void on_forgotten(void *arg, int rc)
-{
-    struct cw_registry *registry = arg;
-    registry->needs_sweep |= rc != CW_OK;
-    one_removal_less(registry);
-}
-
-static void send_forget(struct cw_registry *registry, const char *verb, const char *const *uuids,
-                        size_t count)
-{
-    if (count == 0)
-        return;
-    registry->removals++;
-    int rc = send_set_command(registry, verb, uuids, count, on_forgotten);
-    if (rc != CW_OK)
-        on_forgotten(registry, rc);
-}
-
-static void end_removal(struct removal *removal)
-{
-    struct cw_registry *registry = removal->registry;
-    const char *gone[CW_FUNCTIONS_BATCH];
-    const char *kept[CW_FUNCTIONS_BATCH];
-    size_t gone_count = 0;
-    size_t kept_count = 0;
-    for (size_t i = 0; i < removal->count; i++) {
-        if (cw_registry_find(registry, cw_bytes_text(removal->channels[i].uuid)) != NULL)
-            continue; /* resumed here meanwhile: it was put there again */
-        if (removal->channels[i].has_failed)
-            kept[kept_count++] = removal->channels[i].uuid;
-        else
-            gone[gone_count++] = removal->channels[i].uuid;
-    }
-    registry->needs_sweep |= kept_count > 0;
-    send_forget(registry, "SREM", gone, gone_count);
-    send_forget(registry, "SADD", kept, kept_count);
-    one_removal_less(registry);
-    free(removal);
-}
-
-static void on_detached(void *arg, int rc, const struct cw_detached *detached)
-{
-    struct removed *removed = arg;
-    struct removal *removal = removed->removal;
-    /* Its groups were left before it. Not owned: another node's, or of a generation not known here.
-     */
-    removed->has_failed = rc != CW_OK || !detached->was_owned;
-    if (--removal->calls == 0)
-        end_removal(removal);
-}
-
-static int send_detach(struct cw_registry *registry, struct removed *removed)
-{
-    struct cw_bytes words[CW_FUNCTIONS_STRINGS_MAX];
-    char key[CW_KEY_MAX];
-    char generation[24];
-    struct cw_departure *departure = removed->departure;
-    size_t count = 0;
-    (void)cw_key_write(key, registry->prefix, 'c', cw_bytes_text(removed->uuid));
-    (void)snprintf(generation, sizeof(generation), "%" PRIu64, removed->generation);
-    words[count++] = cw_bytes_text(generation);
-    for (size_t i = 0; departure != NULL && i < departure->count; i++)
-        words[count++] = departure->words[i];
-    int rc = cw_functions_detach(registry->endpoint, key, registry->node_id,
-                                 departure == NULL ? 0 : departure->resume_s, "left", words, count,
-                                 on_detached, removed);
-    free(departure);
-    removed->departure = NULL;
-    return rc;
-}
-
-static void send_detaches(struct cw_registry *registry, struct removal *removal)
-{
-    removal->calls = 1; /* not done before all are sent */
-    for (size_t i = 0; i < removal->count; i++) {
-        struct removed *removed = &removal->channels[i];
-        removed->has_failed = send_detach(registry, removed) != CW_OK;
-        removal->calls += !removed->has_failed;
-    }
-    if (--removal->calls == 0)
-        end_removal(removal);
-}
-
-static void detach_batch(struct cw_registry *registry)
-{
-    struct removal *removal =
-        calloc(1, sizeof(*removal) + CW_FUNCTIONS_BATCH * sizeof(removal->channels[0]));
-    struct cw_list_node *node;
-    while ((removal == NULL || removal->count < CW_FUNCTIONS_BATCH) &&
-           (node = cw_list_pop_front(&registry->detaching)) != NULL) {
-        struct cw_cluster_channel *channel = CW_CONTAINER(node, struct cw_cluster_channel, in_turn);
-        if (removal == NULL) {
-            registry->needs_sweep = true;
-        } else {
-            struct removed *removed = &removal->channels[removal->count++];
-            removed->removal = removal;
-            removed->generation = channel->generation;
-            removed->departure = channel->departure;
-            channel->departure = NULL;
-            (void)snprintf(removed->uuid, sizeof(removed->uuid), "%s", channel->uuid);
-        }
-        release_channel(registry, channel);
-    }
-    if (removal == NULL)
-        return;
-    removal->registry = registry;
-    registry->removals++;
-    send_detaches(registry, removal);
-}
-
-void cw_registry_flush_detach(struct cw_registry *registry)
-{
-    struct cw_list_node *node;
-    if (cw_registry_may_write(registry)) {
-        while (!cw_list_is_empty(&registry->detaching))
-            detach_batch(registry);
-        return;
-    }
-    while ((node = cw_list_first(&registry->detaching)) != NULL) {
-        registry->needs_sweep = true;
-        release_channel(registry, CW_CONTAINER(node, struct cw_cluster_channel, in_turn));
-    }
 }
 
 void cw_registry_distrust(struct cw_registry *registry)
@@ -663,4 +553,77 @@ void cw_registry_announce_all(struct cw_registry *registry)
         }
     }
     cw_registry_request_flush(registry);
+}
+
+/* Hiding and showing. */
+
+static int add_change(struct cw_registry *registry, struct cw_cluster_channel *channel,
+                      cw_done_fn fn, void *arg)
+{
+    if (channel->state == CW_ATTACH_NEW || channel->state == CW_ATTACH_RESUMING ||
+        channel->change != NULL)
+        return CW_ERR_BUSY;
+    if (!cw_registry_may_write(registry))
+        return CW_ERR_UNAVAILABLE;
+    channel->change = calloc(1, sizeof(*channel->change));
+    if (channel->change == NULL)
+        return CW_ERR_NOMEM;
+    channel->change->channel = channel;
+    channel->change->fn = fn;
+    channel->change->arg = arg;
+    cw_list_push_back(&registry->changes, &channel->change->in_changes);
+    return CW_OK;
+}
+
+void cw_registry_tell_change(struct cw_cluster_channel *channel, int rc)
+{
+    struct cw_registry_change *change = channel->change;
+    if (change == NULL)
+        return;
+    cw_done_fn fn = change->fn;
+    void *arg = change->arg;
+    channel->change = NULL;
+    cw_list_remove(&change->in_changes);
+    free(change);
+    if (fn != NULL)
+        fn(arg, rc);
+}
+
+void cw_registry_cancel_changes(struct cw_registry *registry)
+{
+    struct cw_list_node *node;
+    while ((node = cw_list_first(&registry->changes)) != NULL)
+        cw_registry_tell_change(CW_CONTAINER(node, struct cw_registry_change, in_changes)->channel,
+                                CW_ERR_CANCELLED);
+}
+
+int cw_registry_hide(struct cw_registry *registry, struct cw_cluster_channel *channel,
+                     cw_done_fn fn, void *arg)
+{
+    if (channel->state == CW_HIDDEN)
+        return channel->change == NULL ? CW_ERR_NOT_FOUND : CW_ERR_BUSY;
+    int rc = add_change(registry, channel, fn, arg);
+    if (rc != CW_OK)
+        return rc;
+    cw_list_remove(&channel->in_turn); /* an announcement that was not sent */
+    channel->wants_again = false;
+    channel->was_hidden = true;
+    channel->state = CW_HIDDEN;
+    registry->count--;
+    cw_list_push_back(&registry->detaching, &channel->in_turn);
+    cw_registry_request_flush(registry);
+    return CW_OK;
+}
+
+int cw_registry_show(struct cw_registry *registry, struct cw_cluster_channel *channel,
+                     cw_done_fn fn, void *arg)
+{
+    int rc = add_change(registry, channel, fn, arg);
+    if (rc != CW_OK)
+        return rc;
+    if (channel->state == CW_HIDDEN)
+        registry->count++;
+    channel->state = CW_ATTACH_STALE;
+    queue_again(registry, channel);
+    return CW_OK;
 }

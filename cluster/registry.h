@@ -5,6 +5,8 @@
  *   ATTACHED --to be announced again--> STALE --cw_node_attach, same generation--> ATTACHED
  *                                         '---- refused: another node has taken it --> given up
  *   RESUMING --end of turn: node set, then cw_node_resume--> ATTACHED, or of no use
+ *   ATTACHED, STALE --hide: detached for good in Redis, its connection lives on--> HIDDEN
+ *   HIDDEN --show--> STALE, then as above
  *
  * Superset first (DESIGN: fencing): the node's set, then the channel's hash, then memberships;
  * removal in reverse. So a crash between two steps leaves nothing that can't be found. A fenced
@@ -32,10 +34,19 @@ enum cw_attach_state {
     CW_ATTACH_RESUMING,
     CW_ATTACH_STALE,
     CW_ATTACHED,
+    CW_HIDDEN,
     CW_DETACHING,
 };
 
 struct cw_departure;
+
+/** A hide or a show whose outcome somebody waits for. */
+struct cw_registry_change {
+    struct cw_list_node in_changes; /* in cw_registry.changes */
+    struct cw_cluster_channel *channel;
+    cw_done_fn fn; /* NULL: nobody */
+    void *arg;
+};
 
 struct cw_cluster_channel {
     struct cw_map_node in_by_uuid;   /* in cw_registry.by_uuid */
@@ -49,9 +60,10 @@ struct cw_cluster_channel {
     struct cw_inbox inbox;
     union {
         cw_attach_fn attached;
-        cw_resume_fn resumed;       /* RESUMING */
-    } fn;                           /* NULL: it was called */
-    struct cw_departure *departure; /* DETACHING: owned; NULL: for good */
+        cw_resume_fn resumed;          /* RESUMING */
+    } fn;                              /* NULL: it was called */
+    struct cw_departure *departure;    /* DETACHING: owned; NULL: for good */
+    struct cw_registry_change *change; /* owned; NULL: none */
     uint64_t generation; /* as Redis has it, or a later one seen while RESUMING; 0: not written */
     uint32_t calls;      /* answers under way: freed after the last */
     uint8_t state;       /* enum cw_attach_state */
@@ -59,6 +71,7 @@ struct cw_cluster_channel {
     bool is_attaching; /* an attach is under way: one at a time, their generations would clash */
     bool wants_again;  /* announced again meanwhile */
     bool is_announced; /* its `connect` was emitted, its `disconnect` was not */
+    bool was_hidden;   /* since it was ATTACHED last */
     char uuid[CW_UUID_TEXT_SIZE];
 };
 
@@ -83,13 +96,14 @@ struct cw_registry {
     void *events_arg;
     struct cw_map by_uuid; /* those that are not DETACHING */
     struct cw_list channels;
+    struct cw_list changes; /* struct cw_registry_change.in_changes */
     struct cw_list unknown; /* those whose `fn` waits for an answer of Redis, or for its absence */
     struct cw_list attaching; /* to be written at the end of the turn */
     struct cw_list detaching; /* to be removed at the end of the turn, after their memberships */
     int64_t session_ttl_s;    /* of channels of nodes that died; 0: they end */
     char inbox_limits[48];    /* "<queue-max> <queue-bytes>" */
     int64_t queue_max, queue_bytes;
-    size_t count;
+    size_t count;     /* channels that are neither HIDDEN nor DETACHING */
     size_t removals;  /* batches of channels whose end Redis has not confirmed yet */
     bool is_suspect;  /* a write failed or its outcome is unknown: announce all again */
     bool needs_sweep; /* a channel went that could not be removed: the node's set still has it */
@@ -106,18 +120,31 @@ void cw_registry_set_session(struct cw_registry *registry, int64_t ttl_s, int64_
                              int64_t queue_bytes);
 
 /** A NEW channel. CW_ERR_BUSY: its uuid is here; CW_ERR_NOMEM. */
-CW_MUST_CHECK int cw_registry_add(struct cw_registry *registry, struct cw_cluster *cluster,
-                                  const char *uuid, void *user,
-                                  struct cw_cluster_channel **ret_channel);
+CW_MUST_CHECK int cw_registry_add_channel(struct cw_registry *registry, struct cw_cluster *cluster,
+                                          const char *uuid, void *user,
+                                          struct cw_cluster_channel **ret_channel);
 /** What was just added is RESUMING, by the session of this digest. */
 void cw_registry_resume(struct cw_cluster_channel *channel, const unsigned char *digest);
 /** Its memberships are gone already; frees it at the end of the turn. Takes `departure`. */
-void cw_registry_remove(struct cw_registry *registry, struct cw_cluster_channel *channel,
-                        struct cw_departure *departure);
+void cw_registry_remove_channel(struct cw_registry *registry, struct cw_cluster_channel *channel,
+                                struct cw_departure *departure);
 /** The same, but Redis is not told: another connection here takes it over. */
 void cw_registry_abandon(struct cw_registry *registry, struct cw_cluster_channel *channel);
+/** In any state but DETACHING. NULL: this node has it not. */
 struct cw_cluster_channel *cw_registry_find(const struct cw_registry *registry,
                                             struct cw_bytes uuid);
+/** Whether this node has the channel, and the registry is to show it. */
+bool cw_registry_shows(const struct cw_registry *registry, struct cw_bytes uuid);
+
+/** As cw_cluster_hide and cw_cluster_show; memberships are the caller's matter. */
+CW_MUST_CHECK int cw_registry_hide(struct cw_registry *registry, struct cw_cluster_channel *channel,
+                                   cw_done_fn fn, void *arg);
+CW_MUST_CHECK int cw_registry_show(struct cw_registry *registry, struct cw_cluster_channel *channel,
+                                   cw_done_fn fn, void *arg);
+/** Whoever waits for the channel's hide or show is told; nobody waits: nothing happens. */
+void cw_registry_tell_change(struct cw_cluster_channel *channel, int rc);
+/** All of them are told CW_ERR_CANCELLED. */
+void cw_registry_cancel_changes(struct cw_registry *registry);
 
 /** Keeps the struct (not the registration) until an answer has come; after the last one it is
  * freed. */
@@ -137,8 +164,11 @@ static inline void cw_registry_request_flush(struct cw_registry *registry)
 
 /** End of turn, first half: writes new and stale channels (node set, then hashes). */
 void cw_registry_flush_attach(struct cw_registry *registry);
-/** End of turn, second half: removes channels (hashes, then node set). */
-void cw_registry_flush_detach(struct cw_registry *registry);
+/** SADD or SREM of some uuids in this node's set; `fn` gets the registry. */
+CW_MUST_CHECK int cw_registry_send_set(struct cw_registry *registry, const char *verb,
+                                       const char *const *uuids, size_t count, cw_done_fn fn);
+/** A channel that left the table: frees it, once no answer is under way. */
+void cw_registry_release(struct cw_registry *registry, struct cw_cluster_channel *channel);
 
 /** What Redis acknowledged may be gone, what was removed may be back: all is announced again and
  * the node's set is swept, at the next tick. */

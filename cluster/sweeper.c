@@ -238,8 +238,8 @@ static void on_channel(void *arg, int rc, const struct cw_bytes *strings, size_t
     }
     struct cw_member_info holder = {.channel = channel_of(sweeper), .node = strings[0]};
     bool is_own = cw_bytes_is(holder.node, registry->node_id);
-    bool is_known = is_own ? cw_registry_find(registry, holder.channel) != NULL
-                           : is_listed(sweeper, holder.node);
+    bool is_known =
+        is_own ? cw_registry_shows(registry, holder.channel) : is_listed(sweeper, holder.node);
     if (holder.node.size > 0 &&
         !is_known) /* without a node it is away or gone, and ends by itself */
         look_up(sweeper, &holder, true);

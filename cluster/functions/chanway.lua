@@ -535,21 +535,21 @@ local function node_leave(K, A)
   return removed
 end
 
--- One batch of HSCAN: uuid -> value, the uuids that `is_told` does not know, the next batch's cursor;
--- nil: `cursor` is none.
-local function scan_members(m, cursor, step, is_told)
-  local reply = redis.pcall('HSCAN', m, cursor, 'COUNT', step)
+-- One batch of HSCAN, or SSCAN: uuid -> value (of a set: itself), the uuids that `is_told` does not know,
+-- the next batch's cursor; nil: `cursor` is none.
+local function scan_batch(key, is_set, cursor, step, is_told)
+  local reply = redis.pcall(is_set and 'SSCAN' or 'HSCAN', key, cursor, 'COUNT', step)
   if reply.err then return nil end
-  local values, uuids = {}, {}
-  for i = 1, #reply[2], 2 do
+  local values, uuids, width = {}, {}, is_set and 1 or 2
+  for i = 1, #reply[2], width do
     local uuid = reply[2][i]
     if not values[uuid] and not is_told(uuid) then uuids[#uuids + 1] = uuid end
-    values[uuid] = reply[2][i + 1]
+    values[uuid] = reply[2][i + width - 1]
   end
   return values, uuids, reply[1]
 end
 
--- Which members of a cursor's batch were told; `rest` is what follows its `mark` (page_members).
+-- Which members of a cursor's batch were told; `rest` is what follows its `mark` (page_uuids).
 local function told_by(mark, rest)
   if mark == '-' then
     return function(uuid) return string.find(rest, string.sub(uuid, -TOLD_DIGITS), 1, true) end
@@ -571,31 +571,32 @@ local function split_batch(batch, is_whole, mark, rest, uuids, take, is_first)
 end
 
 -- A batch that fits into `left`, or the smallest there is.
-local function next_batch(m, batch, mark, rest, left)
+local function next_batch(key, is_set, batch, mark, rest, left)
   local is_told = told_by(mark, rest)
   if mark == '' or mark == '.' then
-    local values, uuids, following = scan_members(m, batch, SCAN_COUNT, is_told)
+    local values, uuids, following = scan_batch(key, is_set, batch, SCAN_COUNT, is_told)
     if not values or #uuids <= left or (batch == '0' and following == '0') then
       return values, uuids, following
     end
   end
-  return scan_members(m, batch, 1, is_told)
+  return scan_batch(key, is_set, batch, 1, is_told)
 end
 
--- {next cursor, then what `add` puts there of each}; nil: `cursor` is none. A page never has more than
--- `count` members, though HSCAN gives a small hash whole and a large one by the bucket. A cursor is
+-- {next cursor, then what `add` puts there of each uuid and value}; nil: `cursor` is none. A page never
+-- has more than `count` members, though HSCAN and SSCAN give what is small whole and what is large by the
+-- bucket. A cursor is
 --   <batch>                 where the last one ended
---   <batch>.<uuid>          in a batch that is the whole hash: after `uuid` in their order
+--   <batch>.<uuid>          in a batch that is all there is: after `uuid` in their order
 --   <batch>-<digits>-...    in a bucket: all but those whose uuids end so. The bucket gets more members
 --                           when the table shrinks, and none of them may be passed over
 --   <batch>:<uuid>          in a bucket of which more were told than a cursor can hold
-local function page_members(k, cursor, count, add)
+local function page_uuids(key, is_set, cursor, count, add)
   if #cursor > CURSOR_MAX then return nil end
   local batch, mark, rest = string.match(cursor, '^(%d+)([.:-]?)([0-9a-f-]*)$')
   if not batch or (mark == '') ~= (rest == '') then return nil end
   local out, left = { '0' }, count
   repeat
-    local values, uuids, following = next_batch(k .. ':m', batch, mark, rest, left)
+    local values, uuids, following = next_batch(key, is_set, batch, mark, rest, left)
     if not values then return nil end
     local take, split = #uuids, nil
     if take > left then
@@ -603,12 +604,19 @@ local function page_members(k, cursor, count, add)
       take = split and left or 0
       following = split or batch
     end
-    for i = 1, take do add(out, uuids[i], split_member(values[uuids[i]])) end
+    for i = 1, take do add(out, uuids[i], values[uuids[i]]) end
     local is_full = take < #uuids or take == left
     batch, mark, rest, left = following, '', '', left - take
   until batch == '0' or is_full
   out[1] = batch
   return out
+end
+
+-- The same of a group's members: `add` gets uuid, node, user.
+local function page_members(k, cursor, count, add)
+  return page_uuids(k .. ':m', false, cursor, count, function(out, uuid, value)
+    add(out, uuid, split_member(value))
+  end)
 end
 
 local function add_triple(out, uuid, node, user)

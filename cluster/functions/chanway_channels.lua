@@ -370,12 +370,21 @@ local function node_dead(K)
   return dead
 end
 
+-- The channels of a node's set, a page: those that are on their way in or out among them.
+-- A: cursor count -> {next cursor, uuid, ...}
+local function node_channels(K, A)
+  if not is_count(A[2]) then return bad('count is a number') end
+  local function add(out, uuid) out[#out + 1] = uuid end
+  return page_uuids(K[1] .. ':c', true, A[1], math.max(tonumber(A[2]), 1), add) or bad('no such cursor')
+end
+
 register_for_nodes('cw_node_attach', 'c', 3, node_attach)
 register_for_nodes('cw_node_session', 'c', 2, node_session, 'no-writes')
 register_for_nodes('cw_node_resume', 'c', 5, node_resume)
 register_for_nodes('cw_node_settle', 'c', 2, node_settle, 'allow-oom')
 register_for_nodes('cw_node_detach', 'c', 2, node_detach, 'allow-oom')
 register_for_nodes('cw_node_mark', 'c', 2, node_mark, 'allow-oom')
+register_for_nodes('cw_node_channels', 'n', 2, node_channels, 'no-writes')
 register_for_nodes('cw_node_renew', 'n', 1, node_renew, 'allow-oom')
 register_for_nodes('cw_node_list', 'nodes', 1, node_list, 'allow-oom')
 register_for_nodes('cw_node_dead', 'nodes', 0, node_dead, 'no-writes')

@@ -423,7 +423,7 @@ class Library(FunctionsCase):
 
     def test_functions_that_do_not_write_say_so(self):
         reading = {"cw_version", "cw_node_read", "cw_node_members", "cw_node_inbox", "cw_node_dead",
-                   "cw_group", "cw_members", "cw_history", "cw_nodes", "cw_channel", "cw_node_session"}
+                   "cw_node_channels", "cw_group", "cw_members", "cw_history", "cw_nodes", "cw_channel", "cw_node_session"}
         (listed,) = self.r.function_list("chanway")
         for function in listed[5]:
             name, flags = function[1].decode(), function[5]

@@ -292,6 +292,50 @@ class Nodes(FunctionsCase):
             self.assertBad("FCALL_RO", "cw_nodes", 1, key)
 
 
+class NodePages(FunctionsCase):
+    def setUp(self):
+        super().setUp()
+        self.n = "cw:{n:n.1}"
+
+    def add(self, *names):
+        for at in range(0, len(names), 1000):
+            self.r.sadd(self.n + ":c", *names[at:at + 1000])
+
+    def pages(self, count, between=lambda: None):
+        cursor, pages = "0", []
+        while True:
+            cursor, *page = self.read_only("cw_node_channels", self.n, cursor, count)
+            pages.append([name.decode() for name in page])
+            if cursor == b"0":
+                return pages
+            between()
+
+    def test_every_channel_comes_once_and_pages_are_full(self):
+        for size in (0, 1, 100, 129, 3000):
+            everybody = uuids(size)
+            self.r.flushall()
+            self.add(*everybody)
+            for count in (1, 7, 1000) if size < 3000 else (7, 1000):
+                with self.subTest(size=size, count=count):
+                    pages = self.pages(count)
+                    self.assertEqual(sorted(sum(pages, [])), sorted(everybody))
+                    self.assertTrue(all(len(page) == count for page in pages[:-1]))
+                    self.assertLessEqual(len(pages[-1]), count)
+
+    def test_who_stays_is_told_whoever_comes_and_goes_meanwhile(self):
+        staying, going, coming = uuids(500), uuids(7500, 2), iter(uuids(100000, 3))
+        self.add(*staying, *going)
+
+        def move():
+            batch = [going.pop() for _ in range(min(600, len(going)))]
+            if batch:
+                self.r.srem(self.n + ":c", *batch)
+            self.add(*(next(coming) for _ in range(3)))
+        found = set(sum(self.pages(17, between=move), []))
+        self.assertEqual(set(staying) - found, set())
+        self.assertEqual(going, [])
+
+
 class Prefixes(FunctionsCase):
     def test_clusters_of_one_redis_do_not_meet(self):
         for prefix in ("cw", "a.b:c-d_E", "p" * 32):

@@ -44,6 +44,7 @@ RIGHT = {
     "cw_node_inbox": (CHANNEL, "n.1", 0, 0, 0, 10, 10),
     "cw_node_ack": (CHANNEL, "n.1", 1),
     "cw_node_trim": (CHANNEL, "1-1"),
+    "cw_node_channels": (NODE, 0, 10),
     "cw_node_renew": (NODE, 15000),
     "cw_node_list": (NODES, "n.1"),
     "cw_node_dead": (NODES,),
@@ -183,7 +184,7 @@ class Wrong(ChannelsCase):
     def test_numbers(self):
         numbers = {
             "cw_node_publish": (1, 2), "cw_node_publish_many": (2, 3), "cw_node_read": (3, 4),
-            "cw_node_members": (2,), "cw_node_detach": (2,), "cw_node_send": (1, 2),
+            "cw_node_members": (2,), "cw_node_channels": (2,), "cw_node_detach": (2,), "cw_node_send": (1, 2),
             "cw_node_inbox": (2, 3, 4, 5, 6), "cw_node_ack": (2,), "cw_node_trim": (1,), "cw_node_renew": (1,),
             "cw_node_settle": (2,),
         }
@@ -228,6 +229,7 @@ class Wrong(ChannelsCase):
                       ("cw_node_list", NODES, "n.1", "x", 1), ("cw_node_list", NODES, "n.1", 1, "x"),
                       ("cw_node_list", NODES, "n.1", 1, 1, 1), ("cw_node_trim", CHANNEL, "1-"),
                       ("cw_node_trim", CHANNEL, "1-1-1"), ("cw_node_members", GROUP, "x", 10),
+                      ("cw_node_channels", NODE, "x", 10), ("cw_node_channels", NODE, "0.", 10),
                       ("cw_node_publish_many", GROUP, DEFAULTS, 1, 0, "", "x", 1)):
             self.wrong(*words)
 

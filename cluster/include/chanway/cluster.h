@@ -274,6 +274,34 @@ CW_API void cw_cluster_detach(struct cw_cluster_channel *channel, const struct c
 /** Removes it here, because another connection takes it over. */
 CW_API void cw_cluster_abandon(struct cw_cluster_channel *channel);
 
+/**
+ * Takes the channel out of the registry while the caller keeps it: here at once, in Redis soon, for
+ * good: its groups are left, its session ends, direct messages and requests that were kept for it
+ * are gone, nobody finds it. Joins and leaves under way get CW_ERR_CANCELLED from inside this call.
+ * While it is hidden cw_cluster_join() refuses with CW_ERR_UNAVAILABLE, and the event stream, which
+ * tells a `disconnect` now (code 1000, "removed from the registry"), says nothing of it.
+ *
+ * `fn` (NULL is fine): CW_OK: Redis has it no more. CW_ERR_UNAVAILABLE, CW_ERR_TIMEOUT: it will
+ * not, as soon as may be. CW_ERR_CANCELLED: it was detached, or the cluster destroyed, before.
+ * At once, and nothing was done: CW_ERR_NOT_FOUND: it is hidden already; CW_ERR_BUSY: a hide, a
+ * show, or the channel's own attach or resume is under way; CW_ERR_UNAVAILABLE: no link;
+ * CW_ERR_NOMEM.
+ */
+CW_API CW_MUST_CHECK int cw_cluster_hide(struct cw_cluster_channel *channel, cw_done_fn fn,
+                                         void *arg);
+/**
+ * Makes sure that the registry has the channel: a hidden one is added again, in a later generation
+ * and without groups (the event stream tells its `connect` again if the caller had emitted one);
+ * one that is shown is written once more.
+ *
+ * `fn` (NULL is fine): CW_OK: the registry has it. CW_ERR_UNAVAILABLE, CW_ERR_TIMEOUT: it will, as
+ * soon as may be. CW_ERR_CANCELLED: it was detached or taken by another node, or the cluster
+ * destroyed, before. At once, and nothing was done: CW_ERR_BUSY, CW_ERR_UNAVAILABLE, CW_ERR_NOMEM,
+ * as for cw_cluster_hide().
+ */
+CW_API CW_MUST_CHECK int cw_cluster_show(struct cw_cluster_channel *channel, cw_done_fn fn,
+                                         void *arg);
+
 /** `position`: every later message reaches this channel, none up to it does. */
 typedef void (*cw_joined_fn)(void *arg, int rc, bool is_logged, struct cw_position position);
 
@@ -338,6 +366,20 @@ typedef void (*cw_sent_fn)(void *arg, int rc, const struct cw_sent *sent);
 CW_API CW_MUST_CHECK int cw_cluster_send(struct cw_cluster *cluster, struct cw_bytes uuid,
                                          const struct cw_message *message, cw_sent_fn fn,
                                          void *arg);
+/**
+ * Asks a channel on whichever node to close, to join a group or to leave one: what back ends do by
+ * cw_close, cw_group_add and cw_group_remove. `text`: a group; close: "<code>" or "<code> <reason>"
+ * (1000 or 3000 to 4999; at most 123 bytes of UTF-8).
+ *
+ * `fn` (NULL is fine): CW_OK: its node is asked, and will do it unless the channel ends before; of
+ * one that is away: when it is resumed, a close at once. CW_ERR_NOT_FOUND: no such channel.
+ * CW_ERR_INVALID: `text`. CW_ERR_UNAVAILABLE: nothing was done (no link, or 100 requests wait for
+ * the channel); CW_ERR_TIMEOUT. At once: CW_ERR_INVALID: `uuid` is none, or `text` no group;
+ * CW_ERR_FORBIDDEN: a group of the node's own (`user:`); CW_ERR_UNAVAILABLE, CW_ERR_NOMEM.
+ */
+CW_API CW_MUST_CHECK int cw_cluster_request(struct cw_cluster *cluster, struct cw_bytes uuid,
+                                            enum cw_channel_request request, struct cw_bytes text,
+                                            cw_done_fn fn, void *arg);
 /** Direct messages of `channel` up to `position` need not be kept. */
 CW_API void cw_cluster_ack(struct cw_cluster_channel *channel, struct cw_position position);
 
@@ -362,7 +404,8 @@ struct cw_log_page {
 };
 typedef void (*cw_log_fn)(void *arg, int rc, const struct cw_log_page *page);
 
-/** A group's history after `since`: a page of at most 200 messages and about 256 KiB. */
+/** A group's history after `since`: a page of at most 200 messages and about 256 KiB.
+ * CW_ERR_INVALID: bad name; CW_ERR_UNAVAILABLE: no link; CW_ERR_NOMEM. */
 CW_API CW_MUST_CHECK int cw_cluster_read(struct cw_cluster *cluster, struct cw_bytes group,
                                          struct cw_position since, cw_log_fn fn, void *arg);
 
@@ -379,6 +422,58 @@ typedef void (*cw_members_fn)(void *arg, int rc, const struct cw_member_info *me
 CW_API CW_MUST_CHECK int cw_cluster_members(struct cw_cluster *cluster, struct cw_bytes group,
                                             struct cw_bytes cursor, int count, cw_members_fn fn,
                                             void *arg);
+
+/** What Redis has of a group. */
+struct cw_group_info {
+    int64_t members;         /**< on all nodes */
+    int64_t kept;            /**< messages in its history */
+    struct cw_position last; /**< the last message; {0, 0}: there never was one */
+};
+typedef void (*cw_group_info_fn)(void *arg, int rc, const struct cw_group_info *info);
+/** A group that nobody has used is one without members. CW_ERR_INVALID: bad name; as for read. */
+CW_API CW_MUST_CHECK int cw_cluster_group(struct cw_cluster *cluster, struct cw_bytes group,
+                                          cw_group_info_fn fn, void *arg);
+
+/** What the registry says of a channel of any node; views are valid during the callback. */
+struct cw_registry_entry {
+    struct cw_bytes uuid;
+    struct cw_bytes node;          /**< the id of its node; empty: it is away */
+    struct cw_bytes user;          /**< empty: not authenticated */
+    struct cw_bytes address;       /**< of the client, "10.0.0.7:51514" */
+    const struct cw_bytes *groups; /**< it is in, by their names */
+    size_t group_count;
+    int64_t created_ms; /**< since 1970 */
+    int64_t expires_s;  /**< lifetime since `created_ms`; 0: none */
+    int64_t queued;     /**< direct messages that are kept for it, delivered or not */
+    enum cw_payload_type type;
+    bool is_connected; /**< false: away, its client may come back and resume it */
+};
+/** CW_OK, or an error with `entry` NULL; CW_ERR_NOT_FOUND: there is no such channel. */
+typedef void (*cw_registry_fn)(void *arg, int rc, const struct cw_registry_entry *entry);
+/** A channel, on whichever node or away. CW_ERR_INVALID: `uuid` is none; else as for read. */
+CW_API CW_MUST_CHECK int cw_cluster_find_channel(struct cw_cluster *cluster, struct cw_bytes uuid,
+                                                 cw_registry_fn fn, void *arg);
+
+/** Views are valid during the callback. */
+struct cw_registry_item {
+    struct cw_bytes uuid;
+    struct cw_bytes node; /**< the id of its node */
+};
+/** `next_cursor` "0": that was the last page. */
+typedef void (*cw_registry_page_fn)(void *arg, int rc, const struct cw_registry_item *items,
+                                    size_t count, struct cw_bytes next_cursor);
+/** Bytes of a cursor at most. */
+#define CW_REGISTRY_CURSOR_MAX 128
+/**
+ * All channels of all live nodes, page by page, node by node: cursor "0" starts; a page has at most
+ * `count` (1..1000) channels, and may have fewer though it is not the last. A channel that is on
+ * one node all the time is told at least once; one that comes, goes or moves meanwhile may be told,
+ * also after it is gone, or twice, or not. Those that are away are not told.
+ *
+ * CW_ERR_INVALID (in `fn` too): the cursor is none, or `count`; else as for read.
+ */
+CW_API CW_MUST_CHECK int cw_cluster_channels(struct cw_cluster *cluster, struct cw_bytes cursor,
+                                             int count, cw_registry_page_fn fn, void *arg);
 
 /* The event stream. */
 
@@ -410,7 +505,8 @@ CW_API void cw_cluster_emit(struct cw_cluster_channel *channel,
  * Writes a client's payload to the stream, behind the events emitted before it; it is copied. `fn`
  * (NULL is fine) gets CW_OK once Redis has it. Never sent twice by itself: CW_ERR_UNAVAILABLE, here
  * or in `fn`, says that nothing was done (no link, or too much waits), CW_ERR_TIMEOUT that it may
- * have been. CW_ERR_UNSUPPORTED: the kind `message` was not chosen. CW_ERR_TOO_LARGE, CW_ERR_NOMEM.
+ * have been. CW_ERR_UNSUPPORTED: the kind `message` was not chosen. CW_ERR_NOT_FOUND: the channel
+ * is hidden. CW_ERR_TOO_LARGE, CW_ERR_NOMEM.
  */
 CW_API CW_MUST_CHECK int cw_cluster_emit_message(struct cw_cluster_channel *channel,
                                                  enum cw_payload_type type, struct cw_bytes payload,
