@@ -15,6 +15,8 @@
 #include "handlers/handlers.h"
 #include "http/health.h"
 #include "middleware/chain.h"
+#include "names.h"
+#include "outgoing.h"
 #include "protocol/event.h"
 #include "ws/server.h"
 
@@ -372,6 +374,11 @@ void cw_gateway_destroy(struct cw_gateway *gateway)
     if (gateway->base != NULL)
         event_base_free(gateway->base);
     free(gateway);
+}
+
+struct cw_node *cw_gateway_node(struct cw_gateway *gateway)
+{
+    return &gateway->node;
 }
 
 void *cw_gateway_event_base(struct cw_gateway *gateway)

@@ -31,15 +31,18 @@ struct cw_member *cw_member_find(const struct cw_channel *channel, struct cw_byt
     return NULL;
 }
 
-static struct cw_group *acquire_group(struct cw_node *node, struct cw_bytes name)
+struct cw_group *cw_group_ref(struct cw_node *node, struct cw_bytes name)
 {
     struct cw_map_node *found = cw_map_find(&node->groups, name);
-    if (found != NULL)
+    if (found != NULL) {
+        CW_CONTAINER(found, struct cw_group, in_groups)->refs++;
         return CW_CONTAINER(found, struct cw_group, in_groups);
+    }
     struct cw_group *group = calloc(1, sizeof(*group) + name.size + 1);
     if (group == NULL)
         return NULL;
     group->node = node;
+    group->refs = 1;
     group->log = node->next_log++;
     cw_list_init(&group->chasing);
     memcpy(group->name, name.data, name.size);
@@ -50,11 +53,12 @@ static struct cw_group *acquire_group(struct cw_node *node, struct cw_bytes name
     return group;
 }
 
-static void release_group(struct cw_group *group)
+void cw_group_unref(struct cw_group *group)
 {
-    if (group->refs > 0)
+    if (--group->refs > 0)
         return;
-    cw_map_remove(&group->node->groups, &group->in_groups);
+    if (group->node != NULL)
+        cw_map_remove(&group->node->groups, &group->in_groups);
     for (int kind = 0; kind < CW_KIND_COUNT; kind++)
         free(group->members[kind]);
     free(group);
@@ -63,15 +67,14 @@ static void release_group(struct cw_group *group)
 int cw_member_create(struct cw_channel *channel, struct cw_bytes name,
                      struct cw_member **ret_member)
 {
-    struct cw_group *group = acquire_group(channel->node, name);
+    struct cw_group *group = cw_group_ref(channel->node, name);
     if (group == NULL)
         return CW_ERR_NOMEM;
     struct cw_member *member = calloc(1, sizeof(*member));
     if (member == NULL) {
-        release_group(group);
+        cw_group_unref(group);
         return CW_ERR_NOMEM;
     }
-    group->refs++;
     member->group = group;
     member->channel = channel;
     member->state = CW_MEMBER_JOINING;
@@ -139,8 +142,7 @@ void cw_member_destroy(struct cw_member *member)
     cw_member_deactivate(member);
     cw_list_remove(&member->in_channel);
     member->channel->member_count--;
-    member->group->refs--;
-    release_group(member->group);
+    cw_group_unref(member->group);
     free(member);
 }
 

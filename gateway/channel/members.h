@@ -42,16 +42,21 @@ struct cw_member {
 
 struct cw_group {
     struct cw_map_node in_groups; /* in cw_node.groups */
-    struct cw_node *node;
+    struct cw_node *node; /* NULL: it is gone, somebody still has the group */
     struct cw_member **members[CW_KIND_COUNT]; /* JOINED ones: `count`, then `behind` of them */
     uint32_t count[CW_KIND_COUNT];             /* they get what the node gets */
     uint32_t behind[CW_KIND_COUNT];            /* they are sent it by a replay */
     uint32_t capacity[CW_KIND_COUNT];
     uint64_t log;           /* its number among the logs of this node: frames have it, see buf.h */
-    uint32_t refs;          /* members in any state */
+    uint32_t refs;          /* members in any state, and the application's */
     struct cw_list chasing; /* replays ahead of the live messages; channel/replay.c's */
     char name[];
 };
+
+/** The group `name`, made if need be, with a reference of the caller's. NULL: out of memory. */
+struct cw_group *cw_group_ref(struct cw_node *node, struct cw_bytes name);
+/** Frees the group after the last one. */
+void cw_group_unref(struct cw_group *group);
 
 /** The member of `channel` in `name`, in any state; NULL: none. */
 struct cw_member *cw_member_find(const struct cw_channel *channel, struct cw_bytes name);

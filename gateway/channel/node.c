@@ -47,6 +47,9 @@ void cw_node_init(struct cw_node *node)
 
 void cw_node_finish(struct cw_node *node)
 {
+    for (struct cw_map_node *n = cw_map_next(&node->groups, NULL); n != NULL;
+         n = cw_map_next(&node->groups, n)) /* the application has them still */
+        CW_CONTAINER(n, struct cw_group, in_groups)->node = NULL;
     cw_map_finish(&node->groups);
     cw_events_finish(&node->events);
     cw_command_parser_destroy(node->parser);

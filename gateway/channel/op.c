@@ -218,6 +218,19 @@ bool cw_op_finish_in_turn(struct cw_op *op, cw_op_answer_fn answer, void *arg)
     return cw_op_finish_frame(op, NULL);
 }
 
+void cw_op_drop_answer(struct cw_channel *channel, const void *arg, int rc)
+{
+    const struct cw_event_error error = {.error = rc, .retry_ms = -1};
+    for (struct cw_list_node *n = cw_list_first(&channel->ops); n != NULL;
+         n = cw_list_next(&channel->ops, n)) {
+        struct cw_op *op = CW_CONTAINER(n, struct cw_op, in_channel);
+        if (op->answer == NULL || op->answer_arg != arg)
+            continue;
+        op->answer = NULL;
+        op->reply = error_frame(channel, &op->id, &error);
+    }
+}
+
 bool cw_op_finish(struct cw_op *op, int rc)
 {
     static const struct cw_event_ok ok = {0};

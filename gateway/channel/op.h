@@ -73,6 +73,8 @@ bool cw_op_finish_frame(struct cw_op *op, struct cw_buf *frame);
  * waited is run.
  */
 bool cw_op_finish_in_turn(struct cw_op *op, cw_op_answer_fn answer, void *arg);
+/** What `arg` was to answer in its turn can't be answered any more: it will be `rc`. */
+void cw_op_drop_answer(struct cw_channel *channel, const void *arg, int rc);
 /** finish_ok or finish_error by `rc`, with nothing else to say. */
 bool cw_op_finish(struct cw_op *op, int rc);
 

@@ -273,6 +273,15 @@ struct cw_position cw_replay_position(const struct cw_replay *replay)
     return replay->position;
 }
 
+void cw_replay_fail(struct cw_replay *replay, int rc)
+{
+    cw_replayed_fn fn = replay->fn;
+    void *arg = replay->arg;
+    bool has_gap = replay->has_gap;
+    cw_replay_cancel(replay);
+    fn(arg, rc, has_gap);
+}
+
 void cw_replays_on_drained(struct cw_channel *channel)
 {
     struct cw_list_node *first = cw_list_first(&channel->draining);

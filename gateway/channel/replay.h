@@ -38,6 +38,8 @@ CW_MUST_CHECK int cw_replay_start(struct cw_member *member, struct cw_position s
  */
 CW_MUST_CHECK int cw_replay_start_behind(struct cw_member *member, struct cw_position since,
                                          cw_replayed_fn fn, void *arg);
+/** It can't go on: `fn` is called now, with `rc`. */
+void cw_replay_fail(struct cw_replay *replay, int rc);
 /** The member goes: `fn` is not called. NULL is fine. */
 void cw_replay_cancel(struct cw_replay *replay);
 /** The client was sent all up to here; what comes next is behind it. */

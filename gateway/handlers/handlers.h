@@ -10,6 +10,8 @@
 #include "channel/op.h"
 #include "protocol/command.h"
 
+struct cw_member;
+
 void cw_handle_join(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op);
 void cw_handle_leave(struct cw_channel *channel, const struct cw_command *command,
                      struct cw_op *op);
@@ -33,8 +35,14 @@ void cw_handle_request(struct cw_channel *channel, enum cw_channel_request reque
 void cw_join_as_asked(struct cw_channel *channel, struct cw_bytes group);
 void cw_leave_as_asked(struct cw_channel *channel, struct cw_bytes group);
 
+/** Its channel is out of the registry, which has left its groups: so does the node, and its client
+ * is told. */
+void cw_leave_all(struct cw_channel *channel);
+
 /** struct cw_node.open: joins what the channel begins with, greets it, makes it OPEN. */
 void cw_open_channel(struct cw_channel *channel);
+/** The member waited for the beginning of its messages, and is left before. False: it did not. */
+bool cw_opening_drop(struct cw_member *member);
 /** Channels that have waited long enough for the op `since` go on without it. */
 void cw_opening_expire(struct cw_node *node);
 

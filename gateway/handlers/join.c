@@ -106,7 +106,7 @@ static void on_joined(void *arg, int rc, bool is_logged, struct cw_position posi
     member->op = NULL;
     if (rc != CW_OK) {
         cw_member_destroy(member);
-        (void)cw_op_finish(op, rc);
+        (void)cw_op_finish(op, rc == CW_ERR_CANCELLED ? CW_ERR_UNAVAILABLE : rc);
     } else if (member->has_since && is_logged) {
         rc = replay(member, op);
         if (rc != CW_OK) {

@@ -1,7 +1,8 @@
 /*
- * leave.c - op `leave`.
+ * leave.c - op `leave`, a back end's wish for one, and all groups at once.
  */
 #include "channel/members.h"
+#include "channel/replay.h"
 #include "channel/stream.h"
 #include "handlers/handlers.h"
 #include "protocol/event.h"
@@ -15,7 +16,7 @@ static void on_left(void *arg, int rc)
         CW_ERR_CANCELLED) /* whatever the answer was: it is out, and the registry will say so */
         cw_stream_leave(channel, cw_bytes_text(member->group->name));
     cw_member_destroy(member);
-    (void)cw_op_finish(op, rc);
+    (void)cw_op_finish(op, rc == CW_ERR_CANCELLED ? CW_ERR_TIMEOUT : rc);
     cw_op_run_waiting(channel);
 }
 
@@ -36,17 +37,22 @@ void cw_handle_leave(struct cw_channel *channel, const struct cw_command *comman
     (void)cw_op_finish(op, rc);
 }
 
+static void tell_left(struct cw_channel *channel, const struct cw_group *group)
+{
+    cw_channel_send_new_frame(channel, cw_event_joined((enum cw_kind)channel->kind, false,
+                                                       cw_bytes_text(group->name), false,
+                                                       (struct cw_position){0, 0}));
+}
+
 /* A back end's wish. */
 
 static void on_asked_left(void *arg, int rc)
 {
     struct cw_member *member = arg;
     struct cw_channel *channel = member->channel;
+    tell_left(channel, member->group); /* nothing, if the channel goes */
     if (rc != CW_ERR_CANCELLED) {
         cw_stream_leave(channel, cw_bytes_text(member->group->name));
-        cw_channel_send_new_frame(channel, cw_event_joined((enum cw_kind)channel->kind, false,
-                                                           cw_bytes_text(member->group->name),
-                                                           false, (struct cw_position){0, 0}));
         cw_cluster_request_done(channel->mirror, CW_OK); /* else it is repaired with the registry */
     }
     cw_member_destroy(member);
@@ -67,4 +73,24 @@ void cw_leave_as_asked(struct cw_channel *channel, struct cw_bytes group)
         cw_member_deactivate(member);
     else
         cw_cluster_request_done(channel->mirror, rc);
+}
+
+/* All at once. */
+
+void cw_leave_all(struct cw_channel *channel)
+{
+    struct cw_list_node *node;
+    while ((node = cw_list_first(&channel->members)) != NULL) {
+        struct cw_member *member = CW_CONTAINER(node, struct cw_member, in_channel);
+        if (member->replay != NULL) { /* whoever waits for it destroys the member */
+            cw_replay_fail(member->replay, CW_ERR_UNAVAILABLE);
+        } else if (!cw_opening_drop(member)) {
+            if (member->state == CW_MEMBER_JOINED)
+                tell_left(channel, member->group);
+            else
+                cw_op_drop_answer(channel, member, CW_ERR_UNAVAILABLE);
+            cw_member_destroy(member);
+        }
+    }
+    cw_op_run_waiting(channel);
 }

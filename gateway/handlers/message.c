@@ -44,7 +44,9 @@ void cw_handle_message(struct cw_channel *channel, const struct cw_command *comm
     if (is_streamed) { /* first: what is refused was not done */
         rc =
             cw_cluster_emit_message(channel->mirror, message.type, message.payload, on_written, op);
-        if (rc != CW_OK) {
+        if (rc == CW_ERR_NOT_FOUND) { /* not in the registry: for the handlers here alone */
+            is_streamed = false;
+        } else if (rc != CW_OK) {
             (void)cw_op_finish(op, rc);
             return;
         }

@@ -258,6 +258,23 @@ void cw_open_channel(struct cw_channel *channel)
     one_joining_less(channel);
 }
 
+bool cw_opening_drop(struct cw_member *member)
+{
+    struct cw_channel *channel = member->channel;
+    struct cw_opening *opening = channel->opening;
+    struct cw_opening_group *group = opening == NULL ? NULL : group_of(member);
+    if (group == NULL || group->parked != member)
+        return false;
+    group->parked = NULL;
+    group->rc = CW_ERR_UNAVAILABLE;
+    cw_member_destroy(member);
+    if (opening->left > 0) { /* else go_on() is still to tell of it */
+        tell_failure(channel, cw_bytes_text(group->name), group->rc);
+        one_less(channel);
+    }
+    return true;
+}
+
 /* --- since=later ------------------------------------------------------------------------------ */
 
 /* Positions are as they will be: what waited for them goes on. */

@@ -1,7 +1,7 @@
 /* test_links.c - lost links, closed channels and lost data at every point of the way. */
 #include "channel/members.h"
 #include "handlers/dispatch.h"
-#include "loop/path.h"
+#include "loop/scene.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,8 +10,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define RECONNECT_MS 100 /* the first try comes after 25 to 50 ms */
 
 /* Calls in flight when the link is lost. */
 
@@ -281,123 +279,12 @@ static void a_channel_that_closes_as_the_link_comes_back_leaves_nothing(void **s
     assert_true(path_is_registered(path, bob));
 }
 
-/* Every point of the way.
- *
- * Two clients of node 0 have everything under way at once, k calls of it have been run and
- * answered: then it happens. */
-
-struct scene {
-    struct path path;
-    struct path_client *ann; /* new: joins `room` and `hall` by her URL */
-    struct path_client *bob; /* leaves `room`, joins `hall` and `attic`, publishes, looks around */
-    struct path_client *far; /* on node 1, in `room` */
-    bool is_late;            /* it happens while messages and acks are held back, too */
-};
-
-#define SCENE_CALLS 24 /* more than there are */
-
-static void set_scene(struct scene *scene, size_t calls)
-{
-    struct path *path = &scene->path;
-    path_start(path, 2, 1);
-    scene->far = path_member(path, 1, "room");
-    scene->bob = path_member(path, 0, "room");
-    fake_redis_hold(path->redis, FAKE_CALLS | (scene->is_late ? FAKE_PUSHES : 0));
-    path_say(scene->far, "{'op':'publish','id':1,'group':'room','data':'zero'}");
-    scene->ann = path_open(path, 0, "groups=room,hall", "chanway.v1.json");
-    path_say(scene->ann, "{'op':'publish','id':1,'group':'hall','data':1}");
-    path_say(scene->bob, "{'op':'publish','id':1,'group':'room','data':'one'}");
-    path_say(scene->bob, "{'op':'leave','id':2,'group':'room'}");
-    path_say(scene->bob, "{'op':'join','id':3,'group':'hall'}");
-    path_say(scene->bob, "{'op':'publish','id':4,'group':'hall','data':'two'}");
-    path_say(scene->bob, "{'op':'members','id':5,'group':'hall'}");
-    path_say(scene->bob, "{'op':'publish','id':6,'group':'room','data':'three'}");
-    path_say(scene->bob, "{'op':'join','id':7,'group':'attic'}");
-    fake_time_run();
-    for (size_t i = 0; i < calls; i++)
-        fake_redis_step(path->redis, 1);
-}
-
-static void end_scene(struct scene *scene)
-{
-    path_stop(&scene->path);
-}
-
-/* What the node believes is what Redis says. */
-static void check_member(const struct scene *scene, const struct path_client *client,
-                         const char *group)
-{
-    bool is_member = false;
-    if (client->channel != NULL) {
-        const struct cw_member *member = cw_member_find(client->channel, cw_bytes_text(group));
-        is_member = member != NULL;
-        if (member != NULL)
-            assert_int_equal(member->state, CW_MEMBER_JOINED);
-    }
-    if (is_member != path_is_member(&scene->path, client, group) ||
-        is_member != path_is_marked(&scene->path, client, group))
-        fail_msg("%s in %s: here %d, in Redis %d, marked %d", client == scene->ann ? "ann" : "bob",
-                 group, is_member, path_is_member(&scene->path, client, group),
-                 path_is_marked(&scene->path, client, group));
-}
-
-static void check_agreement(const struct scene *scene)
-{
-    static const char *const groups[] = {"room", "hall", "attic"};
-    for (int i = 0; i < 3; i++) {
-        check_member(scene, scene->ann, groups[i]);
-        check_member(scene, scene->bob, groups[i]);
-    }
-    assert_int_equal(path_is_registered(&scene->path, scene->ann), scene->ann->channel != NULL);
-    assert_int_equal(path_is_registered(&scene->path, scene->bob), scene->bob->channel != NULL);
-    assert_true(fake_store_is_covered(&scene->path.redis->store));
-}
-
-/* All goes on, links are made again, and what is to be repeated is. */
-static void settle(struct scene *scene)
-{
-    struct fake_redis *redis = scene->path.redis;
-    fake_redis_release(redis, FAKE_CALLS | FAKE_PUSHES);
-    fake_time_advance(RECONNECT_MS);
-    fake_time_advance(4000); /* a renewal of the lease */
-}
-
-/* Answers come once, in the order of the ids; an ok or an error. */
-static void check_answers(struct path_client *client, int first, int last)
-{
-    const char *frame;
-    int id = first;
-    while ((frame = path_next(client)) != NULL) {
-        char ok[40];
-        char error[40];
-        (void)snprintf(ok, sizeof(ok), "{\"op\":\"ok\",\"id\":%d", id);
-        (void)snprintf(error, sizeof(error), "{\"op\":\"error\",\"id\":%d", id);
-        if (strncmp(frame, ok, strlen(ok)) == 0 || strncmp(frame, error, strlen(error)) == 0)
-            id++;
-        else if (strncmp(frame, "{\"op\":\"ok\"", 10) == 0)
-            fail_msg("%s\nwhere the answer to %d should be", frame, id);
-    }
-    assert_int_equal(id, last + 1);
-}
-
-static void at_every_point(void (*befall)(struct scene *scene))
-{
-    for (size_t calls = 0; calls < SCENE_CALLS; calls++) {
-        for (int is_late = 0; is_late < 2; is_late++) {
-            struct scene scene = {.is_late = is_late == 1};
-            set_scene(&scene, calls);
-            befall(&scene);
-            end_scene(&scene);
-        }
-    }
-}
-
 static void close_both(struct scene *scene)
 {
     path_close(scene->ann);
     path_close(scene->bob);
-    settle(scene);
-    check_agreement(scene);
+    scene_settle(scene);
+    scene_check_agreement(scene);
     assert_int_equal(path_members(&scene->path, "room"), 1);
     assert_int_equal(path_members(&scene->path, "hall"), 0);
 }
@@ -405,7 +292,7 @@ static void close_both(struct scene *scene)
 static void channels_closed_at_any_point_leave_nothing(void **state)
 {
     (void)state;
-    at_every_point(close_both);
+    scene_at_every_point(close_both);
 }
 
 static void destroy_all(struct scene *scene)
@@ -416,7 +303,7 @@ static void destroy_all(struct scene *scene)
 static void a_node_destroyed_at_any_point_leaks_nothing(void **state)
 {
     (void)state;
-    at_every_point(destroy_all);
+    scene_at_every_point(destroy_all);
 }
 
 static enum fake_loss loss_now;
@@ -426,10 +313,10 @@ static void lose_link(struct scene *scene)
 {
     fake_redis_drop(scene->path.redis, 0, link_now, loss_now);
     assert_true(fake_store_is_covered(&scene->path.redis->store)); /* as after a crash */
-    settle(scene);
-    check_agreement(scene);
-    check_answers(scene->bob, 1, 7);
-    check_answers(scene->ann, 1, 1);
+    scene_settle(scene);
+    scene_check_agreement(scene);
+    scene_check_answers(scene->bob, 1, 7);
+    scene_check_answers(scene->ann, 1, 1);
 }
 
 static void with_every_loss(void (*befall)(struct scene *scene))
@@ -438,7 +325,7 @@ static void with_every_loss(void (*befall)(struct scene *scene))
         for (int link = FAKE_COMMANDS; link <= FAKE_PUBSUB; link++) {
             loss_now = (enum fake_loss)loss;
             link_now = (enum fake_link)link;
-            at_every_point(befall);
+            scene_at_every_point(befall);
         }
     }
 }
@@ -453,10 +340,10 @@ static void lose_link_then_close(struct scene *scene)
 {
     fake_redis_drop(scene->path.redis, 0, link_now, loss_now);
     path_close(scene->bob);
-    settle(scene);
+    scene_settle(scene);
     path_close(scene->ann);
-    settle(scene);
-    check_agreement(scene);
+    scene_settle(scene);
+    scene_check_agreement(scene);
 }
 
 static void channels_that_close_while_the_link_is_lost_leave_nothing(void **state)
@@ -470,11 +357,11 @@ static void close_then_lose_link(struct scene *scene)
     path_close(scene->bob);
     fake_time_run();
     fake_redis_drop(scene->path.redis, 0, link_now, loss_now);
-    settle(scene);
-    check_agreement(scene);
+    scene_settle(scene);
+    scene_check_agreement(scene);
     path_close(scene->ann);
-    settle(scene);
-    check_agreement(scene);
+    scene_settle(scene);
+    scene_check_agreement(scene);
 }
 
 static void channels_that_close_before_the_link_is_lost_leave_nothing(void **state)
@@ -487,17 +374,17 @@ static void forget_data(struct scene *scene)
 {
     fake_store_forget(&scene->path.redis->store);
     fake_redis_restart(scene->path.redis, FAKE_NOT_RUN);
-    settle(scene);
+    scene_settle(scene);
     fake_time_advance(4000);
-    check_agreement(scene);
-    check_answers(scene->bob, 1, 7);
-    check_member(scene, scene->far, "room");
+    scene_check_agreement(scene);
+    scene_check_answers(scene->bob, 1, 7);
+    scene_check_member(scene, scene->far, "room");
 }
 
 static void after_all_data_was_lost_the_registry_is_built_again(void **state)
 {
     (void)state;
-    at_every_point(forget_data);
+    scene_at_every_point(forget_data);
 }
 
 static void forget_data_under_way(struct scene *scene)
@@ -507,15 +394,15 @@ static void forget_data_under_way(struct scene *scene)
     fake_redis_release(scene->path.redis, FAKE_ANSWERS);
     fake_store_forget(&scene->path.redis->store);
     scene->path.redis->store.has_library = true; /* FLUSHALL: no connection is lost */
-    settle(scene);
+    scene_settle(scene);
     fake_time_advance(4000);
-    check_agreement(scene);
+    scene_check_agreement(scene);
 }
 
 static void after_a_flush_the_registry_is_built_again(void **state)
 {
     (void)state;
-    at_every_point(forget_data_under_way);
+    scene_at_every_point(forget_data_under_way);
 }
 
 /* The lease shows that the data is gone while joins and leaves still wait for their answers. */
@@ -524,14 +411,14 @@ static void forget_data_and_see_at_once(struct scene *scene)
     fake_store_forget(&scene->path.redis->store);
     scene->path.redis->store.has_library = true;
     fake_time_advance(4000);
-    settle(scene);
-    check_agreement(scene);
+    scene_settle(scene);
+    scene_check_agreement(scene);
 }
 
 static void after_a_flush_joins_under_way_are_written_again(void **state)
 {
     (void)state;
-    at_every_point(forget_data_and_see_at_once);
+    scene_at_every_point(forget_data_and_see_at_once);
 }
 
 int main(void)
