@@ -343,7 +343,7 @@ void cw_cluster_destroy(struct cw_cluster *cluster)
     if (cluster == NULL)
         return;
     cw_registry_cancel_changes(&cluster->registry);
-    cw_endpoint_destroy(cluster->endpoint); /* answers what is pending */
+    cw_endpoint_close(cluster->endpoint); /* answers what is pending; who is told may call again */
     cw_event_stream_finish(&cluster->stream);
     cw_replicas_finish(&cluster->replicas);
     if (cluster->on_left != NULL)
@@ -355,6 +355,7 @@ void cw_cluster_destroy(struct cw_cluster *cluster)
     cw_lease_finish(&cluster->lease);
     cw_registry_finish(&cluster->registry);
     cw_interests_finish(&cluster->interests);
+    cw_endpoint_destroy(cluster->endpoint);
     cw_redis_address_finish(&cluster->address);
     if (cluster->turn_end != NULL)
         event_free(cluster->turn_end);

@@ -488,13 +488,22 @@ fail:
     return rc;
 }
 
-void cw_endpoint_destroy(struct cw_endpoint *endpoint)
+void cw_endpoint_close(struct cw_endpoint *endpoint)
 {
     if (endpoint == NULL)
         return;
     endpoint->state = ENDPOINT_IDLE; /* nothing is handed over any more */
     cw_redis_link_destroy(endpoint->commands);
     cw_redis_link_destroy(endpoint->pubsub);
+    endpoint->commands = NULL;
+    endpoint->pubsub = NULL;
+}
+
+void cw_endpoint_destroy(struct cw_endpoint *endpoint)
+{
+    if (endpoint == NULL)
+        return;
+    cw_endpoint_close(endpoint);
     if (endpoint->retry_timer != NULL)
         event_free(endpoint->retry_timer);
     if (endpoint->canary_timer != NULL)

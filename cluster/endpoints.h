@@ -53,6 +53,8 @@ CW_MUST_CHECK int cw_endpoint_create(struct event_base *base,
                                      const char *node_id, const struct cw_endpoint_events *events,
                                      void *arg, struct cw_endpoint **ret_endpoint);
 void cw_endpoint_destroy(struct cw_endpoint *endpoint);
+/** The end: pending calls are answered, later ones refused; only destroy is left. NULL is fine. */
+void cw_endpoint_close(struct cw_endpoint *endpoint);
 /** Connects now, and from then on for ever. */
 void cw_endpoint_start(struct cw_endpoint *endpoint);
 bool cw_endpoint_is_up(const struct cw_endpoint *endpoint);

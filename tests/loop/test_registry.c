@@ -477,6 +477,60 @@ static void a_node_destroyed_meanwhile_tells_of_it_once(void **state)
     }
 }
 
+/* Completions of the end. */
+
+struct last_call {
+    struct cw_cluster *cluster;
+    unsigned count;
+};
+
+static void on_entry(void *arg, int rc, const struct cw_registry_entry *entry)
+{
+    struct last_call *call = arg;
+    assert_int_equal(rc, CW_ERR_TIMEOUT);
+    assert_null(entry);
+    call->count++;
+    const struct cw_message message = {.group = cw_bytes_text("room")};
+    assert_int_equal(cw_cluster_publish(call->cluster, &message, NULL, NULL), CW_ERR_UNAVAILABLE);
+    assert_int_equal(cw_cluster_find_channel(call->cluster,
+                                             cw_bytes_text("018f3a5e-7c1b-7d2e-9a40-5f6e7d8c9b0a"),
+                                             on_entry, arg),
+                     CW_ERR_UNAVAILABLE);
+}
+
+static void on_items(void *arg, int rc, const struct cw_registry_item *items, size_t count,
+                     struct cw_bytes next_cursor)
+{
+    struct last_call *call = arg;
+    (void)items;
+    assert_int_equal(rc, CW_ERR_TIMEOUT);
+    assert_int_equal(count, 0);
+    assert_int_equal(next_cursor.size, 0);
+    call->count++;
+    assert_int_equal(cw_cluster_channels(call->cluster, cw_bytes_text("0"), 10, on_items, arg),
+                     CW_ERR_UNAVAILABLE);
+}
+
+static void whoever_is_told_at_the_end_may_call_again(void **state)
+{
+    struct path path;
+    path_start(&path, 1, 1);
+    (void)state;
+    struct last_call call = {.cluster = path.nodes[0].cluster};
+    path.redis->loss = FAKE_NOT_RUN;
+    fake_redis_hold(path.redis, FAKE_CALLS);
+    assert_int_equal(cw_cluster_find_channel(call.cluster,
+                                             cw_bytes_text("018f3a5e-7c1b-7d2e-9a40-5f6e7d8c9b0a"),
+                                             on_entry, &call),
+                     CW_OK);
+    assert_int_equal(cw_cluster_channels(call.cluster, cw_bytes_text("0"), 10, on_items, &call),
+                     CW_OK);
+    fake_time_run();
+    assert_int_equal(call.count, 0);
+    path_stop(&path);
+    assert_int_equal(call.count, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +550,7 @@ int main(void)
         cmocka_unit_test(channels_hidden_at_any_point_are_out_and_come_back),
         cmocka_unit_test(whatever_becomes_of_the_link),
         cmocka_unit_test(a_node_destroyed_meanwhile_tells_of_it_once),
+        cmocka_unit_test(whoever_is_told_at_the_end_may_call_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
