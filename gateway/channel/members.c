@@ -170,8 +170,7 @@ static void deliver_filtered(struct cw_group *group, struct cw_list *filtered,
         if (frame != NULL)
             cw_channel_send_new_frame(channel, frame);
     }
-    group->refs--;
-    release_group(group);
+    cw_group_unref(group);
 }
 
 /* Nothing is called here that could take a member out of an array. */
