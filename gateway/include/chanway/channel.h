@@ -87,8 +87,11 @@ CW_API const char *cw_websocket_token(const struct cw_websocket *websocket);
  * sent then.
  */
 CW_API CW_MUST_CHECK int cw_channel_send(struct cw_channel *channel, struct cw_bytes payload);
+/** As cw_channel_send(): JSON text, whatever the channel's type. */
 CW_API CW_MUST_CHECK int cw_channel_send_json(struct cw_channel *channel, struct cw_bytes json);
+/** As cw_channel_send(): text in UTF-8. */
 CW_API CW_MUST_CHECK int cw_channel_send_text(struct cw_channel *channel, struct cw_bytes text);
+/** As cw_channel_send(): any bytes. */
 CW_API CW_MUST_CHECK int cw_channel_send_bytes(struct cw_channel *channel, struct cw_bytes bytes);
 
 /* --- receiving (seed: Receiving Messages) ---------------------------------------------------- */
@@ -118,10 +121,13 @@ typedef void (*cw_receive_fn)(void *arg, struct cw_channel *channel, int rc,
  */
 CW_API CW_MUST_CHECK int cw_channel_receive(struct cw_channel *channel, cw_receive_fn fn,
                                             void *arg);
+/** As cw_channel_receive(), of this type alone: JSON text, any value. */
 CW_API CW_MUST_CHECK int cw_channel_receive_json(struct cw_channel *channel, cw_receive_fn fn,
                                                  void *arg);
+/** As cw_channel_receive(), of this type alone: text. */
 CW_API CW_MUST_CHECK int cw_channel_receive_text(struct cw_channel *channel, cw_receive_fn fn,
                                                  void *arg);
+/** As cw_channel_receive(), of this type alone: bytes. */
 CW_API CW_MUST_CHECK int cw_channel_receive_bytes(struct cw_channel *channel, cw_receive_fn fn,
                                                   void *arg);
 
@@ -168,10 +174,13 @@ typedef void (*cw_channel_error_fn)(void *arg, struct cw_channel *channel, int e
  */
 CW_API CW_MUST_CHECK int cw_channel_on_connect(struct cw_channel *channel, cw_channel_fn fn,
                                                void *arg);
+/** As cw_channel_on_connect(), at any time. */
 CW_API CW_MUST_CHECK int cw_channel_on_disconnect(struct cw_channel *channel,
                                                   cw_channel_disconnect_fn fn, void *arg);
+/** As cw_channel_on_connect(), at any time. */
 CW_API CW_MUST_CHECK int cw_channel_on_message(struct cw_channel *channel, cw_channel_message_fn fn,
                                                void *arg);
+/** As cw_channel_on_connect(), at any time. */
 CW_API CW_MUST_CHECK int cw_channel_on_error(struct cw_channel *channel, cw_channel_error_fn fn,
                                              void *arg);
 
