@@ -425,6 +425,7 @@ void cw_interest_release(struct cw_interest *interest)
     if (--interest->refs > 0)
         return;
     interest->linger_until_ms = cw_clock_ms() + CW_INTEREST_LINGER_MS;
+    cw_list_remove(&interest->in_lingering); /* held for a moment while it lingered */
     cw_list_push_back(&interests->lingering, &interest->in_lingering);
     set_timer(interests);
 }

@@ -1,6 +1,10 @@
 /* test_links.c - lost links, closed channels and lost data at every point of the way. */
+#include "base/stats.h"
 #include "channel/members.h"
 #include "handlers/dispatch.h"
+#include "interest.h"
+#include "lease.h"
+#include "loop/path.h"
 #include "loop/scene.h"
 
 #include <setjmp.h>
@@ -251,6 +255,30 @@ static void a_node_that_stops_takes_itself_out_of_redis(void **state)
                      CW_ERR_UNAVAILABLE);
 }
 
+/* What was to be joined is given up while the node may not write; the group is on the list of what
+ * is to be written all the same when it may again. */
+static void a_group_given_up_while_fenced_ends_once(void **state)
+{
+    struct path *path = *state;
+    struct path_client *ann = path_json(path, 0);
+    struct path_client *bob = path_json(path, 0);
+    fake_redis_hold(path->redis, FAKE_SUBSCRIBES);
+    path_say(ann, "{'op':'join','group':'room'}");
+    path_say(bob, "{'op':'join','group':'hall'}");
+    path->redis->fail_word = "cw_node_renew";
+    fake_time_advance(CW_LEASE_FENCE_MS + CW_LEASE_RENEW_MS - 1000);
+    fake_redis_release(path->redis, FAKE_SUBSCRIBES);
+    fake_time_run();
+    path->redis->fail_word = NULL;
+    path_close(ann);
+    path_close(bob);
+    fake_time_advance(1500); /* the lease is renewed */
+    assert_int_equal(CW_STAT(node_groups), 2);
+    fake_time_advance(CW_INTEREST_LINGER_MS + 1000);
+    assert_int_equal(CW_STAT(node_groups), 0);
+    assert_int_equal(path_members(path, "room"), 0);
+}
+
 static struct path_client *late;
 
 static void close_late(struct path *path)
@@ -433,6 +461,7 @@ int main(void)
         path_test(a_missing_library_is_loaded_again),
         path_test(writes_that_redis_refused_are_repeated_within_a_renewal),
         path_test(a_server_that_lost_its_latest_writes_is_told_them_again),
+        path_test(a_group_given_up_while_fenced_ends_once),
         path_test(a_node_that_stops_takes_itself_out_of_redis),
         path_test(a_channel_that_closes_as_the_link_comes_back_leaves_nothing),
         cmocka_unit_test(channels_closed_at_any_point_leave_nothing),
