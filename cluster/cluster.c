@@ -81,10 +81,11 @@ static void on_up(void *arg, bool is_same_course)
     struct cw_cluster *cluster = arg;
     if (!is_same_course) /* the end of its log may be lost, though the lease is not */
         cw_registry_distrust(&cluster->registry);
+    cw_log_reader_on_up(&cluster->reader, !is_same_course);
     cw_lease_start(&cluster->lease);
     cw_reaper_start(cluster->reaper);
     cw_sweeper_start(cluster->sweeper);
-    cw_interests_on_up(&cluster->interests);
+    cw_interests_on_up(&cluster->interests, is_same_course);
     cw_replicas_on_up(&cluster->replicas);
     if (cw_lease_may_write(&cluster->lease))
         on_held(cluster);
@@ -99,6 +100,7 @@ static void on_down(void *arg)
     cw_event_stream_on_down(&cluster->stream); /* the reaper may wait for it */
     cw_reaper_stop(cluster->reaper);
     cw_sweeper_stop(cluster->sweeper);
+    cw_log_reader_on_down(&cluster->reader);
     cw_memberships_on_down(&cluster->memberships);
     cw_interests_on_down(&cluster->interests);
     cw_replicas_on_down(&cluster->replicas);
@@ -231,6 +233,9 @@ static int build(struct cw_cluster *cluster, const struct cw_cluster_options *op
     rc = cw_interests_init(&cluster->interests, cluster->base, cluster->endpoint, cluster->prefix);
     if (rc < 0)
         return rc;
+    rc = cw_log_reader_init(&cluster->reader, cluster->base, cluster->endpoint);
+    if (rc < 0)
+        return rc;
     cluster->interests.payload_max = cluster->payload_max;
     cluster->interests.events = cluster->events;
     cluster->interests.events_arg = cluster->events_arg;
@@ -344,6 +349,7 @@ void cw_cluster_destroy(struct cw_cluster *cluster)
         return;
     cw_registry_cancel_changes(&cluster->registry);
     cw_endpoint_close(cluster->endpoint); /* answers what is pending; who is told may call again */
+    cw_log_reader_finish(&cluster->reader);
     cw_event_stream_finish(&cluster->stream);
     cw_replicas_finish(&cluster->replicas);
     if (cluster->on_left != NULL)

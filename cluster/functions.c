@@ -528,6 +528,22 @@ int cw_functions_read(struct cw_endpoint *endpoint, const char *key, struct cw_p
     return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
 }
 
+int cw_functions_vouch(struct cw_endpoint *endpoint, const char *key, struct cw_position position,
+                       cw_flag_fn fn, void *arg)
+{
+    char epoch[24];
+    char offset[24];
+    (void)snprintf(epoch, sizeof(epoch), "%" PRIu64, position.epoch);
+    (void)snprintf(offset, sizeof(offset), "%" PRIu64, position.offset);
+    struct cw_bytes args[] = {cw_bytes_text("FCALL"), cw_bytes_text("cw_node_vouch"),
+                              cw_bytes_text("1"),     cw_bytes_text(key),
+                              cw_bytes_text(epoch),   cw_bytes_text(offset)};
+    struct call *call = create_call(on_flag, arg);
+    if (call != NULL)
+        call->fn.flag = fn;
+    return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
+}
+
 /* members: {next cursor, uuid, node, user, uuid, node, user, ...} */
 
 static void on_members(struct cw_redis_request *request, int rc, const redisReply *reply)

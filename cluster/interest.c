@@ -276,14 +276,37 @@ static void set_timer(struct cw_interests *interests)
         (void)evtimer_add(interests->timer, &tick);
 }
 
+/* Redis has lost what was told here last: perhaps more than that was acknowledged. */
+static void on_vouched(void *arg, int rc, bool is_lost)
+{
+    struct cw_interest *interest = arg;
+    interest->is_vouching = false;
+    interest->must_vouch = rc != CW_OK;
+    if (rc == CW_OK && is_lost) {
+        struct cw_gap gap = {.last_lost = interest->last};
+        tell_gap(interest, &gap);
+    }
+}
+
+static int vouch_and_read(struct cw_interest *interest)
+{
+    struct cw_endpoint *endpoint = interest->owner->endpoint;
+    if (interest->must_vouch && !interest->is_vouching) {
+        int rc = cw_functions_vouch(endpoint, interest->key, interest->last, on_vouched, interest);
+        if (rc != CW_OK)
+            return rc;
+        interest->is_vouching = true;
+    }
+    return cw_functions_read(endpoint, interest->key, interest->last, on_history, interest);
+}
+
 static void start_reads(struct cw_interests *interests)
 {
     struct cw_list_node *node;
     while (interests->reads_under_way < READS_MAX &&
            (node = cw_list_pop_front(&interests->readers)) != NULL) {
         struct cw_interest *interest = CW_CONTAINER(node, struct cw_interest, in_queue);
-        if (cw_functions_read(interests->endpoint, interest->key, interest->last, on_history,
-                              interest) != CW_OK) {
+        if (vouch_and_read(interest) != CW_OK) {
             /* Too much in flight; or no link, and then on_down empties the queue. */
             cw_list_push_back(&interests->readers, &interest->in_queue);
             set_timer(interests);
@@ -343,11 +366,15 @@ static void subscribe(struct cw_interest *interest)
                                 interest->key); /* else at the next on_up */
 }
 
-void cw_interests_on_up(struct cw_interests *interests)
+void cw_interests_on_up(struct cw_interests *interests, bool is_same_course)
 {
     for (struct cw_map_node *n = cw_map_next(&interests->groups, NULL); n != NULL;
-         n = cw_map_next(&interests->groups, n))
-        subscribe(CW_CONTAINER(n, struct cw_interest, in_groups));
+         n = cw_map_next(&interests->groups, n)) {
+        struct cw_interest *interest = CW_CONTAINER(n, struct cw_interest, in_groups);
+        if (!is_same_course && interest->has_position && interest->last.epoch > 0)
+            interest->must_vouch = true;
+        subscribe(interest);
+    }
 }
 
 void cw_interests_on_down(struct cw_interests *interests)
@@ -441,7 +468,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         struct cw_interest *interest = CW_CONTAINER(node, struct cw_interest, in_lingering);
         bool waits_for_ack =
             interest->state == CW_INTEREST_SUBSCRIBING && cw_endpoint_is_up(interests->endpoint);
-        if (interest->linger_until_ms > now || waits_for_ack || interest->is_reading)
+        if (interest->linger_until_ms > now || waits_for_ack || interest->is_reading ||
+            interest->is_vouching)
             break;
         cw_endpoint_unsubscribe(interests->endpoint, interest->key);
         destroy_interest(interest);

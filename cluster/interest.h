@@ -54,6 +54,8 @@ struct cw_interest {
     uint8_t state; /* enum cw_interest_state */
     bool has_position;
     bool is_reading;     /* a history page is under way */
+    bool must_vouch;     /* Redis may have lost what is known here: it is told before it is read */
+    bool is_vouching;    /* it is being told */
     bool has_overflowed; /* the buffer was dropped: read once more */
     char *key;           /* base key and topic */
     char name[];
@@ -103,7 +105,7 @@ void cw_interest_learn_tip(struct cw_interest *interest, struct cw_position tip)
 bool cw_interest_has_reached(const struct cw_interest *interest, struct cw_position target);
 
 /** From the endpoint. */
-void cw_interests_on_up(struct cw_interests *interests);
+void cw_interests_on_up(struct cw_interests *interests, bool is_same_course);
 void cw_interests_on_down(struct cw_interests *interests);
 void cw_interests_on_subscribed(struct cw_interests *interests, struct cw_bytes topic);
 void cw_interests_on_message(struct cw_interests *interests, struct cw_bytes topic,

@@ -27,31 +27,6 @@ int cw_cluster_members(struct cw_cluster *cluster, struct cw_bytes group, struct
     return cw_functions_members(cluster->endpoint, key, cursor, count, fn, arg);
 }
 
-struct reading {
-    cw_log_fn fn;
-    void *arg;
-};
-
-static void on_history_page(void *arg, int rc, const struct cw_history_page *from)
-{
-    static struct cw_log_entry entries[CW_HISTORY_PAGE_ENTRIES];
-    struct reading reading = *(struct reading *)arg;
-    struct cw_log_page page = {.tip = from->tip, .entries = entries, .has_more = from->has_more};
-    free(arg);
-    for (size_t i = 0; rc == CW_OK && i < from->count; i++) {
-        struct cw_log_entry *entry = &entries[page.count];
-        *entry = (struct cw_log_entry){
-            .message = {.is_logged = true, .position = from->entries[i].position},
-            .has_predecessor = from->entries[i].has_predecessor,
-            .predecessor = from->entries[i].predecessor};
-        if (cw_envelope_decode_body(from->entries[i].body, &entry->message) == CW_OK)
-            page.count++;
-        else
-            CW_STAT(group_bad_envelopes_total)++;
-    }
-    reading.fn(reading.arg, rc, &page);
-}
-
 int cw_cluster_read(struct cw_cluster *cluster, struct cw_bytes group, struct cw_position since,
                     cw_log_fn fn, void *arg)
 {
@@ -59,15 +34,7 @@ int cw_cluster_read(struct cw_cluster *cluster, struct cw_bytes group, struct cw
     if (!cw_group_name_is_valid(group))
         return CW_ERR_INVALID;
     (void)cw_key_write(key, cluster->prefix, 'g', group);
-    struct reading *reading = calloc(1, sizeof(*reading));
-    if (reading == NULL)
-        return CW_ERR_NOMEM;
-    reading->fn = fn;
-    reading->arg = arg;
-    int rc = cw_functions_read(cluster->endpoint, key, since, on_history_page, reading);
-    if (rc != CW_OK)
-        free(reading);
-    return rc;
+    return cw_log_reader_read(&cluster->reader, key, since, fn, arg);
 }
 
 int cw_cluster_group(struct cw_cluster *cluster, struct cw_bytes group, cw_group_info_fn fn,

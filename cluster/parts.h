@@ -10,6 +10,7 @@
 #include "inbox.h"
 #include "interest.h"
 #include "lease.h"
+#include "log_reader.h"
 #include "membership.h"
 #include "names.h"
 #include "redis_url.h"
@@ -32,6 +33,7 @@ struct cw_cluster {
     struct cw_redis_embedded *embedded; /* NULL: Redis is somebody else's */
     struct cw_endpoint *endpoint;
     struct cw_interests interests;
+    struct cw_log_reader reader;
     struct cw_registry registry;
     struct cw_memberships memberships;
     struct cw_inboxes inboxes;

@@ -3,9 +3,9 @@
 --
 -- cw_NAME is the API of back ends and administrators: it checks everything it is given. cw_node_NAME
 -- is called by nodes, which have checked names and payloads already. Both are described in
--- cluster/README.md. The library is five files in a row: this one (groups), chanway_channels.lua
--- (channels and nodes), chanway_checks.lua, chanway_inbox.lua (direct messages and requests) and
--- chanway_public.lua.
+-- cluster/README.md. The library is six files in a row: this one (groups), chanway_channels.lua
+-- (channels and nodes), chanway_checks.lua, chanway_inbox.lua (direct messages and requests),
+-- chanway_losses.lua and chanway_public.lua.
 --
 -- A function has one key, an entity's base key; the entity's other keys are made of it, so all lie
 -- under one hash tag. Nothing here knows the prefix: one library serves every cluster of a Redis.
@@ -16,6 +16,7 @@
 --                       m     there are members: the hash stays
 --                       w     some of them asked for presence: joins and leaves are published
 --                       cfg   what a node handed along last: "<size> <ttl ms> <bytes> <keys> [<payload>]"
+--                       x     what Redis has lost, newest first: "<last id it has> <last id there was> ..."
 --   ...:m        hash   uuid -> "<node>[;<generation>][ <user>]"
 --   ...:h        stream <e>-<o>: d body, s z after it; the first of an epoch has p, the id before
 --   ...:k0, :k1  hash   idempotency key -> id; the younger and the elder generation
@@ -34,7 +35,7 @@
 --
 -- While the library loads, Redis hides every global but `redis`: no library function up here.
 
-local VERSION = 5 -- raised with every change: nodes load the library when it is missing or older
+local VERSION = 6 -- raised with every change: nodes load the library when it is missing or older
 
 local DEFAULTS = '100 300000 8388608 100000'
 local CFG_SHAPE = 'cfg is "<size> <ttl ms> <bytes> <keys> [<payload max>]"'
@@ -46,6 +47,7 @@ local TRIM_MAX = 1000 -- entries that one publish removes for the sake of bytes
 local CHUNK = 1000 -- values handed to one command: Lua's unpack can't do 8000
 local SCAN_COUNT = 16 -- of HSCAN: a batch is a few more, or the whole of a small hash
 local CURSOR_MAX, TOLD_DIGITS = 64, 8 -- bytes of a members cursor; digits by which it names a member
+local LOSSES_MAX = 8 -- of a group that are remembered
 local PRESENCE_MAX = 128 -- members in one presence message
 
 -- The types of bodies: 0 json, 1 text, 2 bytes are clients' payloads, the others are read by nodes.
@@ -185,12 +187,13 @@ local function stream_tip(h)
   return field_of(info, 'last-generated-id'), last and tonumber(field_of(last[2], 's')) or 0
 end
 
--- Epoch (a string) and offset of a group's last message; '0' and 0: there never was one.
+-- Epoch (a string) and offset of a group's last message; '0' and 0: there never was one. And the text
+-- of its losses, or false.
 local function log_tip(k)
-  local tip = redis.call('HMGET', k, 'e', 'o')
-  if tip[1] and tip[2] then return tip[1], tonumber(tip[2]) end
+  local tip = redis.call('HMGET', k, 'e', 'o', 'x')
+  if tip[1] and tip[2] then return tip[1], tonumber(tip[2]), tip[3] end
   local epoch, offset = string.match(stream_tip(k .. ':h'), '^(%d+)-(%d+)$')
-  return epoch or '0', tonumber(offset) or 0
+  return epoch or '0', tonumber(offset) or 0, tip[3]
 end
 
 local function split_id(id)
@@ -381,15 +384,31 @@ local function node_publish_many(K, A)
   return id
 end
 
+local function is_before(a, b)
+  local a_epoch, a_offset = split_id(a)
+  local b_epoch, b_offset = split_id(b)
+  return a_epoch < b_epoch or (a_epoch == b_epoch and a_offset < b_offset)
+end
+
+-- What an epoch that says it follows `id` really follows: chanway_losses.lua.
+local function follows(losses, id)
+  for from, to in string.gmatch(losses or '', '(%S+) (%S+)') do
+    if not is_before(id, from) and is_before(id, to) then return to end
+  end
+  return id
+end
+
 -- One page of entries after `since`, appended to `out`; how many there were, the last id, their bytes.
-local function read_page(h, since, count, out)
+local function read_page(h, since, count, losses, out)
   local entries = redis.pcall('XRANGE', h, '(' .. since, '+', 'COUNT', count)
   if entries.err then return 0, since, 0 end -- nothing comes after the greatest id there can be
   local bytes, n = 0, #out
   for i = 1, #entries do
     local id, fields = entries[i][1], entries[i][2]
     local body = field_of(fields, 'd') or ''
-    out[n + 1], out[n + 2], out[n + 3] = id, field_of(fields, 'p') or false, body
+    local previous = field_of(fields, 'p') or false
+    if losses and previous then previous = follows(losses, previous) end
+    out[n + 1], out[n + 2], out[n + 3] = id, previous, body
     n, bytes, since = n + 3, bytes + #body, id
   end
   return #entries, since, bytes
@@ -401,12 +420,12 @@ local function node_read(K, A)
   if not is_count(A[3]) or not is_count(A[4]) then return bad('count and bytes are numbers') end
   local h, since = K[1] .. ':h', A[1] .. '-' .. A[2]
   local left, max_bytes = math.max(tonumber(A[3]), 1), tonumber(A[4])
-  local epoch, offset = log_tip(K[1])
+  local epoch, offset, losses = log_tip(K[1])
   local out = { epoch, offset, 0 }
   local bytes, seen, page = 0, 0, 4
   while true do
     page = math.min(page, left)
-    local n, last, size = read_page(h, since, page, out)
+    local n, last, size = read_page(h, since, page, losses, out)
     since, seen, bytes, left = last, seen + n, bytes + size, left - n
     if n < page then return out end
     if left == 0 or bytes >= max_bytes then break end

@@ -60,7 +60,7 @@ local function public_history(K, A)
   local options, fault = read_options(A, 1, ' SINCE COUNT ')
   if not options then return fault end
   local entries, out, n = {}, {}, 0
-  read_page(k .. ':h', options.SINCE or '0-0', options.COUNT or COUNT_DEFAULT, entries)
+  read_page(k .. ':h', options.SINCE or '0-0', options.COUNT or COUNT_DEFAULT, nil, entries)
   for i = 1, #entries, 3 do
     local body = cmsgpack.unpack(entries[i + 2])
     out[n + 1], out[n + 2] = entries[i], KIND_NAMES[body[1]] or 'bytes'

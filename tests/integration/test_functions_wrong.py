@@ -31,6 +31,7 @@ RIGHT = {
     "cw_node_publish": (GROUP, 1, 0, "", "x", DEFAULTS, ""),
     "cw_node_publish_many": (GROUP, DEFAULTS, 1, 0, "", "x"),
     "cw_node_read": (GROUP, 0, 0, 10, 10),
+    "cw_node_vouch": (GROUP, 1, 1),
     "cw_node_join": (GROUP, DEFAULTS, "n.1", 0, UUID, ""),
     "cw_node_leave": (GROUP, "n.1", UUID),
     "cw_node_members": (GROUP, 0, 10),
@@ -184,7 +185,8 @@ class Wrong(ChannelsCase):
     def test_numbers(self):
         numbers = {
             "cw_node_publish": (1, 2), "cw_node_publish_many": (2, 3), "cw_node_read": (3, 4),
-            "cw_node_members": (2,), "cw_node_channels": (2,), "cw_node_detach": (2,), "cw_node_send": (1, 2),
+            "cw_node_vouch": (1, 2), "cw_node_members": (2,), "cw_node_channels": (2,), "cw_node_detach": (2,),
+            "cw_node_send": (1, 2),
             "cw_node_inbox": (2, 3, 4, 5, 6), "cw_node_ack": (2,), "cw_node_trim": (1,), "cw_node_renew": (1,),
             "cw_node_settle": (2,),
         }

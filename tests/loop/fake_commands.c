@@ -158,7 +158,61 @@ static redisReply *publish(const struct call *call)
     return reply;
 }
 
-/* read, join, leave, members */
+/* vouch, read, join, leave, members */
+
+static bool is_lost(const struct fake_group *group, struct cw_position at)
+{
+    for (size_t i = 0; i < group->loss_count; i++)
+        if (cw_position_compare(group->losses[i].from, at) < 0 &&
+            cw_position_compare(at, group->losses[i].to) <= 0)
+            return true;
+    return false;
+}
+
+static struct cw_position follows(const struct fake_group *group, struct cw_position previous)
+{
+    for (size_t i = 0; i < group->loss_count; i++)
+        if (cw_position_compare(group->losses[i].from, previous) <= 0 &&
+            cw_position_compare(previous, group->losses[i].to) < 0)
+            return group->losses[i].to;
+    return previous;
+}
+
+static void add_loss(struct fake_group *group, struct cw_position from, struct cw_position to)
+{
+    struct fake_loss_of *newest = group->losses;
+    bool is_longer = group->loss_count > 0 && cw_position_compare(newest->from, from) <= 0 &&
+                     cw_position_compare(from, newest->to) <= 0;
+    if (!is_longer) {
+        memmove(newest + 1, newest, (FAKE_LOSSES_KEPT - 1) * sizeof(*newest));
+        group->loss_count += group->loss_count < FAKE_LOSSES_KEPT;
+        newest->from = from;
+    }
+    newest->to = to;
+}
+
+static redisReply *vouch(const struct call *call)
+{
+    struct fake_group *group = fake_group_make(call->store, call->key);
+    struct cw_position at = {(uint64_t)number_of(call->args[0]),
+                             (uint64_t)number_of(call->args[1])};
+    if (cw_position_compare(at, group->tip) > 0) {
+        add_loss(group, group->tip, at);
+        group->tip = at;
+        group->boot = 0; /* the next message opens an epoch */
+        return fake_reply_integer(1);
+    }
+    if (is_lost(group, at))
+        return fake_reply_integer(1);
+    size_t i = 0;
+    while (i < group->count && cw_position_compare(group->entries[i].position, at) <= 0)
+        i++;
+    if (at.epoch == group->tip.epoch || i == group->count || !group->entries[i].has_previous ||
+        cw_position_compare(follows(group, group->entries[i].previous), at) >= 0)
+        return fake_reply_integer(0);
+    add_loss(group, group->entries[i].previous, at);
+    return fake_reply_integer(1);
+}
 
 static redisReply *read_log(const struct call *call)
 {
@@ -180,11 +234,12 @@ static redisReply *read_log(const struct call *call)
             reply->element[2]->integer = 1;
             break;
         }
-        bool has_none = cw_position_compare(entry->previous, (struct cw_position){0, 0}) == 0;
+        struct cw_position previous = follows(group, entry->previous);
+        bool has_none = cw_position_compare(previous, (struct cw_position){0, 0}) == 0;
         fake_reply_add(reply, position_reply(entry->position));
         fake_reply_add(reply, !entry->has_previous ? fake_reply_nil()
                               : has_none           ? fake_reply_text(cw_bytes_text(""))
-                                                   : position_reply(entry->previous));
+                                                   : position_reply(previous));
         fake_reply_add(reply, fake_reply_text(cw_buf_bytes(entry->body)));
         bytes += entry->body->size;
         left--;
@@ -413,10 +468,10 @@ static redisReply *run_function(struct fake_store *store, const struct cw_bytes 
         redisReply *(*run)(const struct call *call);
     } rows[] = {
         {"cw_version", version},      {"cw_node_publish", publish}, {"cw_node_read", read_log},
-        {"cw_node_join", join},       {"cw_node_leave", leave},     {"cw_node_members", members},
-        {"cw_node_mark", mark},       {"cw_node_detach", detach},   {"cw_node_renew", renew},
-        {"cw_node_list", list_node},  {"cw_node_attach", attach},   {"cw_node_inbox", inbox},
-        {"cw_node_dead", dead_nodes},
+        {"cw_node_vouch", vouch},     {"cw_node_join", join},       {"cw_node_leave", leave},
+        {"cw_node_members", members}, {"cw_node_mark", mark},       {"cw_node_detach", detach},
+        {"cw_node_renew", renew},     {"cw_node_list", list_node},  {"cw_node_attach", attach},
+        {"cw_node_inbox", inbox},     {"cw_node_dead", dead_nodes},
     };
     struct call call = {.store = store};
     if (count > 3)

@@ -27,13 +27,21 @@ struct fake_entry {
     struct cw_buf *body;
 };
 
+/** Redis has lost what is after `from`, up to `to`. */
+struct fake_loss_of {
+    struct cw_position from, to;
+};
+#define FAKE_LOSSES_KEPT 8
+
 struct fake_group {
     struct cw_map_node in_groups;
     struct cw_position tip; /* {0, 0}: never a message */
     uint64_t boot;          /* the server's that opened the epoch */
     struct fake_entry *entries;
     size_t count, capacity;
-    size_t bytes; /* of the bodies */
+    size_t bytes;                                 /* of the bodies */
+    struct fake_loss_of losses[FAKE_LOSSES_KEPT]; /* newest first */
+    size_t loss_count;
     char key[];
 };
 

@@ -287,7 +287,7 @@ static void an_epoch_that_names_another_predecessor_is_a_gap(void **state)
     path_publish(far, "room", 1, 2);
     fake_redis_release(path->redis, FAKE_SUBSCRIBES);
     fake_time_run();
-    path_expect_gap(ann, "room", 2, 0);
+    path_expect_gap(ann, "room", 1, 5);
     path_expect_numbers(ann, "room", far, 2, 1, 2);
     path_expect_nothing(ann);
 }
