@@ -31,6 +31,7 @@ class LightClient(asyncio.Protocol):
     """One channel. `on_event(frame)` gets everything but replies, `on_lost()` the end."""
 
     connected = set()  # all whose sockets are open
+    protocol = JSON    # None: a raw channel
 
     def __init__(self, query="", on_event=None, on_lost=None):
         loop = asyncio.get_running_loop()
@@ -103,18 +104,29 @@ class LightClient(asyncio.Protocol):
         if self.transport:
             self.transport.abort()
 
+    def go_silent(self, seconds):
+        """As if the network were gone: nothing is read or answered any more, and the node is not
+        told. The client gives the connection up after so long."""
+        self.transport.pause_reading()
+        asyncio.get_running_loop().call_later(seconds, self._end, Lost("silent"))
+
     # --- from the transport
 
     def connection_made(self, transport):
         self.transport = transport
         self.connected.add(self)
-        request, _ = handshake(self.path, headers={"Sec-WebSocket-Protocol": JSON})
+        offer = {"Sec-WebSocket-Protocol": self.protocol} if self.protocol else {}
+        request, _ = handshake(self.path, headers=offer)
         transport.write(request)
 
     def connection_lost(self, exc):
-        self.is_lost = True
         self.connected.discard(self)
-        why = Lost(str(exc or "closed"))
+        self._end(Lost(str(exc or "closed")))
+
+    def _end(self, why):
+        if self.is_lost:
+            return
+        self.is_lost = True
         waiting = [self.opened, *self.replies.values()]
         self.replies.clear()
         for future in waiting:
@@ -146,6 +158,8 @@ class LightClient(asyncio.Protocol):
             self.transport.abort()
             return False
         self.is_open = True
+        if self.protocol is None:
+            self.opened.set_result(None)  # a raw channel gets no welcome
         return True
 
     def _take_frame(self):
@@ -169,7 +183,7 @@ class LightClient(asyncio.Protocol):
 
     def _on_frame(self, opcode, payload):
         if opcode == TEXT:
-            self._on_text(json.loads(payload))
+            self.on_text(json.loads(payload))
         elif opcode == PING:
             self.transport.write(encode(PONG, payload))
         elif opcode == CLOSE:
@@ -177,7 +191,7 @@ class LightClient(asyncio.Protocol):
             self.transport.write(encode(CLOSE, payload[:2]))
             self.transport.close()
 
-    def _on_text(self, frame):
+    def on_text(self, frame):
         if self.welcome is None:
             self.welcome = frame
             if not self.opened.done():
