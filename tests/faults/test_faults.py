@@ -18,12 +18,12 @@ class Faults(FaultCase):
 
     def kill_connections(self, *which):
         for _ in range(6 if IS_LONG else 3):
-            self.load_for(0.8, 3.2)
+            self.load_for(1.1, 3.2)
             self.assertGreaterEqual(self.redis.call("CLIENT", "KILL", *which), 3)
             # Often the last message before a rest is one that came while they were away.
             time.sleep(random.uniform(0.0, 0.15))
             self.rest_and_go_on()
-        self.load_for(1.5, 3.0)
+        self.load_for(2.0, 3.0)
         self.assertGreater(self.total("recoveries"), 0)
         self.finish()
 
@@ -170,12 +170,12 @@ class Faults(FaultCase):
     def test_network_reset(self):
         self.start("RST between nodes and Redis", proxied=True)
         for _ in range(6 if IS_LONG else 3):
-            self.load_for(0.8, 3.2)
+            self.load_for(1.1, 3.2)
             for proxy in self.proxies:
                 self.assertGreater(proxy.reset(), 0)
             time.sleep(random.uniform(0.0, 0.15))
             self.rest_and_go_on()
-        self.load_for(1.5, 3.0)
+        self.load_for(2.0, 3.0)
         self.assertGreater(self.total("recoveries"), 0)
         self.finish()
 
@@ -211,7 +211,9 @@ class Faults(FaultCase):
                    heartbeat_timeout="3s")
         for turn in range(6 if IS_LONG else 3):
             self.load_for(1.2, 3.0)
-            self.fleet.tell("silence", node=turn % 3)
+            with self.outage():  # it takes them up to a second to notice
+                self.fleet.tell("silence", node=turn % 3)
+                time.sleep(1.0)
         self.load_for(2.5, 4.0)
         verdict = self.finish()
         self.assertGreater(verdict.repeated, 0, "no retry was a duplicate: the test is too easy")
