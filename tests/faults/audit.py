@@ -26,7 +26,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 
 from records import (ACKED, CONNECTED, GAP, JOINED, JOINING, LEAVING, LEFT, LOST, MESSAGE, NOT_JOINED,
-                     NOT_LEFT, REFUSED, SENT, SKIPPED, UNKNOWN, WRONG, text_of)
+                     NOT_LEFT, REFUSED, RESUMED, SENT, SKIPPED, UNKNOWN, WRONG, text_of)
 
 SHOWN = 12  # problems of one kind
 
@@ -197,7 +197,8 @@ class Reading:
     def run(self, events):
         actions = {MESSAGE: self.on_message, GAP: self.on_gap, JOINING: self.on_joining,
                    JOINED: self.on_joined, NOT_JOINED: self.on_not_joined, LEAVING: self.on_leaving,
-                   LEFT: self.on_left, NOT_LEFT: self.on_not_left, LOST: self.on_lost, WRONG: self.on_wrong}
+                   LEFT: self.on_left, NOT_LEFT: self.on_not_left, LOST: self.on_lost, WRONG: self.on_wrong,
+                   RESUMED: self.on_resumed}
         for event in events:
             action = actions.get(event[0])
             if action:
@@ -213,6 +214,9 @@ class Reading:
         self.state = "out"
         if code not in ("unavailable", "timeout"):
             self.complain("refusal", f"its join was answered {code}")
+
+    def on_resumed(self, _):
+        self.state = "in"
 
     def on_leaving(self, _):
         self.state = "leaving"

@@ -17,7 +17,7 @@ int __real_cw_functions_read(struct cw_endpoint *endpoint, const char *key,
                              struct cw_position since, cw_history_page_fn fn, void *arg);
 int __wrap_cw_functions_read(struct cw_endpoint *endpoint, const char *key,
                              struct cw_position since, cw_history_page_fn fn, void *arg);
-void __wrap_cw_interests_on_up(struct cw_interests *interests, bool is_same_server);
+void __wrap_cw_interests_on_up(struct cw_interests *interests, bool is_same_course);
 
 struct reading {
     struct cw_endpoint *endpoint;
@@ -54,9 +54,9 @@ int __wrap_cw_functions_read(struct cw_endpoint *endpoint, const char *key,
 }
 
 /* Instead of subscribing: as if that had been done already. */
-void __wrap_cw_interests_on_up(struct cw_interests *interests, bool is_same_server)
+void __wrap_cw_interests_on_up(struct cw_interests *interests, bool is_same_course)
 {
-    (void)is_same_server;
+    (void)is_same_course;
     struct cw_map_node *node = cw_map_next(&interests->groups, NULL);
     while (node != NULL) {
         struct cw_interest *interest = CW_CONTAINER(node, struct cw_interest, in_groups);

@@ -23,7 +23,8 @@ LEFT = 12
 MESSAGE = 13    # position, p, n; a raw one has no position: None
 GAP = 14        # position
 NOT_LEFT = 15   # code
-WRONG = 16      # what: a frame that should not have come, a damaged payload
+RESUMED = 16    # in its group by its session
+WRONG = 17      # what: a frame that should not have come, a damaged payload
 
 NO_POSITION = (0, 0)
 FILLINGS = 16

@@ -9,7 +9,7 @@ import random
 import time
 
 from records import (CONNECTED, GAP, JOINED, JOINING, LEAVING, LEFT, LOST, MESSAGE, NOT_JOINED,
-                     NOT_LEFT, WRONG, position_of, text_of)
+                     NOT_LEFT, RESUMED, WRONG, position_of, text_of)
 from support.light_client import LightClient, Lost as ConnectionLost
 
 CONNECT_LIMIT = 3.0
@@ -30,6 +30,7 @@ class Link(LightClient):
     def on_text(self, frame):
         if self.protocol and self.welcome is None:
             super().on_text(frame)
+            self.owner.on_welcome(frame)
         elif not self.is_lost:
             self.owner.on_frame(frame)
 
@@ -87,29 +88,39 @@ class Subscriber:
 
 
 class JsonSubscriber(Subscriber):
-    """`leaves`: it goes away for a while, again and again, in one of three ways: by the op, by
-    dropping its connection, by dropping it and naming its position in the URL it comes back with."""
+    """`leaves`: it goes away for a while, again and again, by the op `leave` or by dropping its
+    connection. Whoever has lost a connection comes back in one of three ways: by the op `join`, by a URL
+    that names group and position, by its session."""
 
     def __init__(self, name, group, home, leaves, load):
         super().__init__(name, group, home, load)
         self.leaves = leaves
         self.cursor = None
         self.is_in = False
-        self.by_url = False
+        self.way = "join"   # url, session: how it comes back
+        self.session = None  # the token
         self.answer = None  # a future
 
     # --- from the connection
 
     def on_connected(self, link):
         super().on_connected(link)
-        if self.by_url:
+        if self.way != "join":
             self.note(JOINING, self.cursor)
             self._expect_answer()
+
+    def on_welcome(self, welcome):
+        self.session = welcome["session"]
+        if self.group in welcome["groups"]:
+            self.is_in = True
+            self.note(RESUMED)
 
     def on_lost(self, link):
         super().on_lost(link)
         self.is_in = False
         self._answered(None)
+        if link.welcome and self.cursor:
+            self.way = random.choice(("join", "url", "session"))
 
     def on_frame(self, frame):
         op = frame["op"]
@@ -185,17 +196,20 @@ class JsonSubscriber(Subscriber):
     # --- its life
 
     def query(self):
-        """What a connection is opened with. A session's token would stand here, too."""
-        if not self.by_url:
+        """What a connection is opened with."""
+        if self.way == "join":
             return ""
-        return f"groups={self.group}&since={self.group}@{text_of(self.cursor)}"
+        since = f"{self.group}@{text_of(self.cursor)}"
+        if self.way == "url":
+            return f"groups={self.group}&since={since}"
+        return f"session={self.session}&since=0-0,{since}"
 
     async def run(self):
         while True:
             await self.connect()
-            reply = await self._wait_for_answer() if self.by_url else {"op": "error"}
-            self.by_url = False
-            if reply is not None and reply["op"] == "error":
+            if self.way == "url":
+                await self._wait_for_answer()
+            if not self.is_in:
                 await self._join()
             while not self.link.is_lost:
                 await self._stay_and_go()
@@ -205,8 +219,7 @@ class JsonSubscriber(Subscriber):
             return
         if not self.load.is_on:
             return
-        way = random.choice(("leave", "drop", "url"))
-        if way == "leave":
+        if random.random() < 0.25:
             self.note(LEAVING)
             await self._ask("leave")
             if not self.is_in:
@@ -215,7 +228,6 @@ class JsonSubscriber(Subscriber):
         else:
             self.link.abort()
             await self.link.ended
-            self.by_url = way == "url"
             await self._be_away()
 
     async def _be_away(self):

@@ -5,7 +5,7 @@ import unittest
 import setup_path  # noqa: F401
 from audit import Facts, audit
 from records import (ACKED, CONNECTED, GAP, JOINED, JOINING, LEAVING, LEFT, LOST, MESSAGE, NOT_LEFT,
-                     REFUSED, SENT, SKIPPED, UNKNOWN, fillings, position_of)
+                     REFUSED, RESUMED, SENT, SKIPPED, UNKNOWN, fillings, position_of)
 from support.case import main
 
 E, LATER = 100, 200  # epochs
@@ -75,6 +75,13 @@ class Json(AuditCase):
                                   *got(4, 5)]))
         self.assertWell(self.one([*joined(), *got(1), (LEAVING, 1.3), *got(2), (LEFT, 2.3),
                                   (JOINING, 3.0, (E, 2)), (JOINED, 3.5, (E, 2), True), *got(3, 4, 5)]))
+
+    def test_a_session(self):
+        back = [(LOST, 2.0, None), (CONNECTED, 2.1, 1), (JOINING, 2.1, (E, 1)), (RESUMED, 2.2)]
+        self.assertWell(self.one([*joined(), *got(1), *back, *got(2, 3, 4, 5)]))
+        self.assertEqual(self.one([*joined(), *got(1), *back, *got(3, 4, 5)]).lost, 1)
+        self.assertEqual(self.one([*joined(), *got(1), *back, *got(1, 2, 3, 4, 5)]).duplicated, 1)
+        self.assertEqual(self.one([*joined(), *got(1), *back]).lost, 4)
 
     def test_a_leave_that_was_refused_is_none(self):
         self.assertWell(self.one([*joined(), *got(1, 2), (LEAVING, 2.3), (NOT_LEFT, 2.4, "unavailable"),
