@@ -30,7 +30,8 @@ class Link(LightClient):
     def on_text(self, frame):
         if self.protocol and self.welcome is None:
             super().on_text(frame)
-            self.owner.on_welcome(frame)
+            if self.welcome:
+                self.owner.on_welcome(frame)
         elif not self.is_lost:
             self.owner.on_frame(frame)
 

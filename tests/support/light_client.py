@@ -193,6 +193,8 @@ class LightClient(asyncio.Protocol):
 
     def on_text(self, frame):
         if self.welcome is None:
+            if frame["op"] == "bye":
+                return  # refused: the only frame
             self.welcome = frame
             if not self.opened.done():
                 self.opened.set_result(None)
