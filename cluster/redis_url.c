@@ -26,7 +26,7 @@ static int refuse(char *error, size_t error_size, const char *why)
 
 static int refuse_memory(char *error, size_t error_size)
 {
-    (void)snprintf(error, error_size, "%s", cw_error_text(CW_ERR_NOMEM));
+    (void)snprintf(error, error_size, "out of memory");
     return CW_ERR_NOMEM;
 }
 

@@ -35,8 +35,9 @@ if(CW_COVERAGE)
     target_link_options(cw_coverage INTERFACE --coverage)
 endif()
 
-# _GNU_SOURCE: the system's interfaces beyond ISO C. The folder: cw_version.h.
+# _GNU_SOURCE: the system's interfaces beyond ISO C. No interposition: what is public is called and
+# inlined within the library as if it were not.
 add_library(cw_build_options INTERFACE)
 target_compile_definitions(cw_build_options INTERFACE _GNU_SOURCE)
-target_include_directories(cw_build_options INTERFACE ${PROJECT_BINARY_DIR}/generated)
+target_compile_options(cw_build_options INTERFACE -fno-semantic-interposition)
 target_link_libraries(cw_build_options INTERFACE cw_warnings cw_sanitizers cw_hardening cw_coverage)

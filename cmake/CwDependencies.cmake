@@ -21,6 +21,8 @@ function(cw_find_library name version)
         if(CW_${name}_FOUND)
             add_library(cw::${name} INTERFACE IMPORTED GLOBAL)
             target_link_libraries(cw::${name} INTERFACE PkgConfig::CW_${name} ${arg_LIBS})
+            # For who links our library (CwLibrary.cmake).
+            set_property(TARGET cw::${name} PROPERTY CW_MODULE ${module})
             return()
         endif()
     endforeach()

@@ -2,6 +2,7 @@
  * gateway.c - builds every part in order, tears down in reverse.
  */
 #include <chanway/gateway.h>
+#include <chanway/version.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -10,7 +11,6 @@
 #include "channel/members.h"
 #include "channel/node.h"
 #include "channel/replay.h"
-#include "cw_version.h"
 #include "handlers/dispatch.h"
 #include "handlers/handlers.h"
 #include "http/health.h"
@@ -20,6 +20,7 @@
 
 #include <event2/event.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -331,6 +332,7 @@ int cw_gateway_create(const struct cw_gateway_options *options, char *error, siz
                       struct cw_gateway **ret_gateway)
 {
     (void)snprintf(error, error_size, "out of memory");
+    (void)signal(SIGPIPE, SIG_IGN); /* a client that is gone is told of by write() */
     struct cw_gateway *gateway = calloc(1, sizeof(*gateway));
     if (gateway == NULL)
         return CW_ERR_NOMEM;

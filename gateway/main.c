@@ -4,10 +4,10 @@
  * Ends with 0, with 1 on a failure at run time, with 2 on bad usage or settings.
  */
 #include <chanway/gateway.h>
+#include <chanway/log.h>
+#include <chanway/version.h>
 
-#include "base/log.h"
 #include "config.h"
-#include "cw_version.h"
 #include "module.h"
 
 #include <event2/event.h>
@@ -124,8 +124,6 @@ static int watch_signals(struct program *program, struct event *events[SIGNALS])
     } rows[SIGNALS] = {
         {SIGTERM, on_stop_signal}, {SIGINT, on_stop_signal}, {SIGHUP, on_reload_signal}};
     struct event_base *base = cw_gateway_event_base(program->gateway);
-    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
-        return CW_ERR_IO;
     for (int i = 0; i < SIGNALS; i++) {
         events[i] = evsignal_new(base, rows[i].number, rows[i].fn, program);
         if (events[i] == NULL || event_add(events[i], NULL) != 0)

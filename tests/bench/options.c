@@ -3,7 +3,8 @@
  */
 #include "options.h"
 
-#include "cw_version.h"
+#include <chanway/version.h>
+
 #include "marker.h"
 
 #include <errno.h>

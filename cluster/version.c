@@ -1,0 +1,9 @@
+/*
+ * version.c - the version that was built.
+ */
+#include <chanway/version.h>
+
+const char *cw_version(void)
+{
+    return CW_VERSION;
+}
