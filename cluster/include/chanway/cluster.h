@@ -30,12 +30,12 @@ struct cw_cluster_channel;
 
 /** What the registry says of a channel; views and strings are the caller's. */
 struct cw_channel_info {
-    const char *uuid; /**< 36 characters */
-    enum cw_payload_type type;
-    int64_t created_ms;  /**< since 1970 */
-    int64_t expires_s;   /**< lifetime since `created_ms`; 0: none */
-    const char *user;    /**< NULL: not authenticated */
-    const char *address; /**< "10.0.0.7:51514" */
+    const char *uuid;          /**< 36 characters */
+    enum cw_payload_type type; /**< of what it sends and gets */
+    int64_t created_ms;        /**< since 1970 */
+    int64_t expires_s;         /**< lifetime since `created_ms`; 0: none */
+    const char *user;          /**< NULL: not authenticated */
+    const char *address;       /**< "10.0.0.7:51514" */
     /** CW_SESSION_DIGEST_SIZE bytes made of its session's token; NULL: it has no session. */
     const unsigned char *session;
 };
@@ -45,43 +45,44 @@ struct cw_channel_info {
 
 /** How far the connection of a channel was written a group's messages. */
 struct cw_written {
-    struct cw_bytes group;
-    bool is_known; /**< false: nobody can say */
-    struct cw_position position;
+    struct cw_bytes group;       /**< its name */
+    bool is_known;               /**< false: nobody can say */
+    struct cw_position position; /**< of the last message that was written */
 };
 
 /** What a channel that is taken by its session comes back to; views are valid during the callback.
  */
 struct cw_resumed {
     const struct cw_written *groups; /**< those it was in: to be joined again */
-    size_t group_count;
+    size_t group_count;              /**< how many */
     /** The last direct message that was written; false: those up to `direct` may be lost. */
     bool is_direct_known;
-    struct cw_position direct;
+    struct cw_position direct; /**< its position */
 };
 
 /** How a channel goes that may be resumed: what it was written last. */
 struct cw_leaving {
-    int64_t resume_s; /**< > 0: kept so long */
-    struct cw_position direct;
-    const struct cw_written *groups;
-    size_t group_count;
+    int64_t resume_s;                /**< > 0: kept so long */
+    struct cw_position direct;       /**< the last direct message */
+    const struct cw_written *groups; /**< its groups */
+    size_t group_count;              /**< how many */
 };
 
+/** Bytes of the largest payload of a back end, where no option says otherwise. */
 #define CW_PAYLOAD_MAX_DEFAULT 65536
 
 /** How much of a group is kept, resolved from the settings for each group name. */
 struct cw_history_limits {
     int64_t payload_max; /**< of a back end's publish, bytes; filled in by the cluster */
     int64_t size;        /**< messages; 0: no history, at most once */
-    int64_t ttl_ms;
-    int64_t bytes;
-    int64_t keys_max; /**< idempotency keys remembered */
+    int64_t ttl_ms;      /**< how long a message is kept */
+    int64_t bytes;       /**< of payloads */
+    int64_t keys_max;    /**< idempotency keys remembered */
 };
 
 /** Messages are missing; `last_lost` names the last of them: delivery goes on right after it. */
 struct cw_gap {
-    struct cw_position last_lost;
+    struct cw_position last_lost; /**< of the same log as what comes next */
 };
 
 /** What a back end asks of a channel. Values are what travels in envelopes: do not renumber. */
@@ -147,11 +148,12 @@ enum cw_stream_kind {
     CW_STREAM_ERROR = 32,
 };
 
+/** What a cluster is told when it is created; strings need to live as long as that call. */
 struct cw_cluster_options {
     void *event_base;     /**< required: the libevent `struct event_base` all of it runs on */
     const char *redis;    /**< required: URL as in the `redis` setting; "embedded" */
     const char *prefix;   /**< NULL: "cw" */
-    const char *node;     /**< NULL: the host's name; `<name>.<random>` becomes the node id */
+    const char *node;     /**< NULL: the host's name; `NAME.RANDOM` becomes the node id */
     const char *data_dir; /**< embedded Redis only */
     int64_t payload_max;  /**< largest payload a back end may publish, bytes; 0: the default */
     unsigned events_mask; /**< enum cw_stream_kind, or-ed: what goes to the event stream; 0: off */
@@ -161,8 +163,8 @@ struct cw_cluster_options {
     int64_t queue_max;   /**< direct messages kept of a channel; 0: 100 */
     int64_t queue_bytes; /**< their bytes; 0: 1 MiB */
     int wait_replicas;   /**< replicas that must have a message before CW_OK; 0: none */
-    struct cw_cluster_events events;
-    void *events_arg;
+    struct cw_cluster_events events; /**< what comes up from the cluster */
+    void *events_arg;                /**< `arg` of all of them */
 };
 
 /** Creates a cluster that is not yet connected. CW_ERR_INVALID: a bad option, said in `error`. */
@@ -173,6 +175,7 @@ CW_API CW_MUST_CHECK int cw_cluster_create(const struct cw_cluster_options *opti
 CW_API CW_MUST_CHECK int cw_cluster_start(struct cw_cluster *cluster, char *error,
                                           size_t error_size);
 
+/** Something is done (CW_OK), or is not. */
 typedef void (*cw_done_fn)(void *arg, int rc);
 
 /**
@@ -188,7 +191,7 @@ CW_API void cw_cluster_destroy(struct cw_cluster *cluster);
 /** Changes `wait_replicas` of the options: holds for what is acknowledged from now on. */
 CW_API void cw_cluster_set_wait_replicas(struct cw_cluster *cluster, int count);
 
-/** `<name>.<random>`, new at every start. */
+/** This node in the cluster, `NAME.RANDOM`: new at every start. */
 CW_API const char *cw_cluster_node_id(const struct cw_cluster *cluster);
 
 /** Where Redis is, "unix:/run/redis.sock" or "host:port/db", without credentials. */
@@ -199,12 +202,13 @@ CW_API bool cw_cluster_is_up(const struct cw_cluster *cluster);
 
 /** Facts for /readyz and /metrics. */
 struct cw_cluster_health {
-    bool is_up;
+    bool is_up;            /**< messages flow */
     int64_t canary_age_ms; /**< since the last canary was sent that came back, on links that answer;
                                 -1: none yet */
     int64_t canary_lag_ms; /**< how long the last canary took, or takes by now; -1: none yet */
     char why[128];         /**< why not up, or what is missing; empty when all is well */
 };
+/** How the links are now. */
 CW_API void cw_cluster_health(const struct cw_cluster *cluster,
                               struct cw_cluster_health *ret_health);
 
@@ -222,9 +226,9 @@ CW_API CW_MUST_CHECK int cw_cluster_attach(struct cw_cluster *cluster, const cha
 
 /** A channel that can be resumed. */
 struct cw_session {
-    enum cw_payload_type type;
-    int64_t created_ms;
-    int64_t expires_s; /**< 0: never */
+    enum cw_payload_type type; /**< the channel's */
+    int64_t created_ms;        /**< since 1970 */
+    int64_t expires_s;         /**< 0: never */
 };
 /** CW_ERR_NOT_FOUND: there is no such session; any other error: not known. */
 typedef void (*cw_session_fn)(void *arg, int rc, const struct cw_session *session);
@@ -303,13 +307,14 @@ CW_API CW_MUST_CHECK int cw_cluster_position(const struct cw_cluster_channel *ch
                                              struct cw_bytes group, bool *ret_is_logged,
                                              struct cw_position *ret_position);
 
-/** `is_duplicate`: the key was used before; `position` (if is_logged) is the first one's. */
+/** What became of a message. */
 struct cw_published {
-    int64_t retry_ms; /**< with CW_ERR_RATE_LIMITED: when there is room again; else -1 */
-    bool is_logged;
-    bool is_duplicate;
-    struct cw_position position;
+    int64_t retry_ms;            /**< with CW_ERR_RATE_LIMITED: when there is room again; else -1 */
+    bool is_logged;              /**< the group keeps history: `position` is set */
+    bool is_duplicate;           /**< the key was used before, and `position` is the first one's */
+    struct cw_position position; /**< its place in the group's history */
 };
+/** `published` is valid during the call. */
 typedef void (*cw_published_fn)(void *arg, int rc, const struct cw_published *published);
 
 /**
@@ -322,13 +327,14 @@ CW_API CW_MUST_CHECK int cw_cluster_publish(struct cw_cluster *cluster,
                                             const struct cw_message *message, cw_published_fn fn,
                                             void *arg);
 
-/** What became of a direct message; `position` is its place in the channel's inbox. */
+/** What became of a direct message. */
 struct cw_sent {
     int64_t retry_ms;  /**< with CW_ERR_RATE_LIMITED: when there is room again; else -1 */
     bool is_delivered; /**< the registry shows it connected; else it is queued for its return */
-    bool is_duplicate;
-    struct cw_position position;
+    bool is_duplicate; /**< the key was used before, and `position` is the first one's */
+    struct cw_position position; /**< its place in the channel's inbox */
 };
+/** `sent` is valid during the call. */
 typedef void (*cw_sent_fn)(void *arg, int rc, const struct cw_sent *sent);
 
 /**
@@ -347,29 +353,31 @@ CW_API void cw_cluster_ack(struct cw_cluster_channel *channel, struct cw_positio
  */
 CW_API void cw_cluster_request_done(struct cw_cluster_channel *channel, int rc);
 
-/** One entry of a group's history; `message` has no group. */
+/** One entry of a group's history. */
 struct cw_log_entry {
-    struct cw_message message;
+    struct cw_message message; /**< without its group */
     bool has_predecessor; /**< the first of its epoch: `predecessor` is the last id before it */
-    struct cw_position predecessor;
+    struct cw_position predecessor; /**< only if has_predecessor */
 };
 /** A page of it; views are valid during the callback. */
 struct cw_log_page {
-    struct cw_position tip; /**< the group's last id */
-    const struct cw_log_entry *entries;
-    size_t count;
-    bool has_more; /**< read on after the last entry */
+    struct cw_position tip;             /**< the group's last id */
+    const struct cw_log_entry *entries; /**< oldest first */
+    size_t count;                       /**< how many */
+    bool has_more;                      /**< read on after the last entry */
 };
+/** `page` is valid during the call. */
 typedef void (*cw_log_fn)(void *arg, int rc, const struct cw_log_page *page);
 
 /** A group's history after `since`: a page of at most 200 messages and about 256 KiB. */
 CW_API CW_MUST_CHECK int cw_cluster_read(struct cw_cluster *cluster, struct cw_bytes group,
                                          struct cw_position since, cw_log_fn fn, void *arg);
 
+/** A channel that is in a group. */
 struct cw_member_info {
-    struct cw_bytes channel;
-    struct cw_bytes node;
-    struct cw_bytes user; /**< empty: none */
+    struct cw_bytes channel; /**< its uuid */
+    struct cw_bytes node;    /**< id of the node that has it */
+    struct cw_bytes user;    /**< empty: none */
 };
 /** `next_cursor` "0": that was the last page. */
 typedef void (*cw_members_fn)(void *arg, int rc, const struct cw_member_info *members, size_t count,

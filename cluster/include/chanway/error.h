@@ -15,8 +15,11 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define CW_MUST_CHECK                  __attribute__((warn_unused_result))
-#define CW_API                         __attribute__((visibility("default")))
+/** It can fail, and who calls it has to look: behind `(void)` if it does not matter. */
+#define CW_MUST_CHECK __attribute__((warn_unused_result))
+/** Part of the public API: the shared library shows it. */
+#define CW_API __attribute__((visibility("default")))
+/** Takes a format, and its arguments from `first` on, as printf does. */
 #define CW_PRINTF(format_index, first) __attribute__((format(printf, format_index, first)))
 #else
 #define CW_MUST_CHECK
@@ -25,7 +28,7 @@ extern "C" {
 #endif
 
 /* clang-format off */
-/*        name             value  code               temporary  text */
+/** ROW(name, value, code, temporary, text) for each error there is. */
 #define CW_ERRORS(ROW) \
     ROW(NOMEM,             -1,    "internal",        true,      "out of memory") \
     ROW(INVALID,           -2,    "bad_request",     false,     "bad request") \
@@ -47,8 +50,9 @@ extern "C" {
     ROW(UNSUPPORTED,       -18,   "bad_request",     false,     "not supported")
 /* clang-format on */
 
+/** CW_OK, and CW_ERR_NOMEM and so on: a row of CW_ERRORS each. */
 enum cw_error {
-    CW_OK = 0,
+    CW_OK = 0, /**< it is done */
 #define CW_ERROR_ENUM(name, value, code, temporary, text) CW_ERR_##name = (value),
     CW_ERRORS(CW_ERROR_ENUM)
 #undef CW_ERROR_ENUM

@@ -28,8 +28,8 @@ enum cw_payload_type {
  * count 1, 2, 3, ... within an epoch; epochs only grow. {0, 0} is before the first message.
  */
 struct cw_position {
-    uint64_t epoch;
-    uint64_t offset;
+    uint64_t epoch;  /**< which log it is of: a new one begins where the old one was lost */
+    uint64_t offset; /**< its number in it */
 };
 
 /** <0, 0, >0 as `a` lies before, at or after `b`. */
@@ -44,7 +44,7 @@ static inline int cw_position_compare(struct cw_position a, struct cw_position b
 
 /** All views are valid during the call the message is handed to. */
 struct cw_message {
-    enum cw_payload_type type;
+    enum cw_payload_type type;   /**< of the payload */
     bool is_logged;              /**< `position` is set: the group keeps history */
     bool is_recovered;           /**< it comes from a catch-up (after a lost link), not live */
     bool skips_sender;           /**< `echo: false`: not to the channel named in `from` */

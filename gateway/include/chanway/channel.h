@@ -32,15 +32,17 @@ CW_API const char *cw_channel_address(const struct cw_channel *channel);
 
 /**
  * Sends one payload to this client, from "server": the seed's send, by the channel's own payload
- * type; send_json wants JSON text. Queued before the call returns, written at the end of the loop's
- * turn.
+ * type. Queued before the call returns, written at the end of the loop's turn.
  *
  * CW_ERR_PAYLOAD: not JSON, or text that is no UTF-8; CW_ERR_DISCONNECTED: it is closing;
  * CW_ERR_NOMEM.
  */
 CW_API CW_MUST_CHECK int cw_channel_send(struct cw_channel *channel, struct cw_bytes payload);
+/** As cw_channel_send(): JSON text, whatever the channel's type. */
 CW_API CW_MUST_CHECK int cw_channel_send_json(struct cw_channel *channel, struct cw_bytes json);
+/** As cw_channel_send(): text in UTF-8. */
 CW_API CW_MUST_CHECK int cw_channel_send_text(struct cw_channel *channel, struct cw_bytes text);
+/** As cw_channel_send(): any bytes. */
 CW_API CW_MUST_CHECK int cw_channel_send_bytes(struct cw_channel *channel, struct cw_bytes bytes);
 
 /**

@@ -22,45 +22,54 @@ extern "C" {
 
 struct cw_gateway;
 
-/** Begin with cw_gateway_options_init(), which fills in the defaults of the settings of the same
- * names. */
+/**
+ * The settings of a node: each field is the setting of its name (gateway/README.md). Begin with
+ * cw_gateway_options_init(), which fills in the defaults. Strings need to live as long as the call
+ * that is given them.
+ */
 struct cw_gateway_options {
-    const char *listen;
-    const char *admin_listen; /**< empty: off */
-    const char *path;
-    const char *node; /**< empty: the host's name */
-    const char *redis;
-    const char *redis_prefix;
-    const char *data_dir;
-    const char *allow_origin;
-    int64_t channel_ttl_s;
-    int64_t channel_ttl_max_s;
-    int64_t session_ttl_s; /**< how long a lost channel may be resumed; 0: not at all */
-    int64_t queue_max;     /**< direct messages kept of a channel */
-    int64_t queue_bytes;   /**< their bytes */
-    int64_t heartbeat_interval_ms;
-    int64_t heartbeat_timeout_ms;
-    int64_t op_timeout_ms;
-    int64_t payload_max;
-    size_t max_connections; /**< 0: by the limit of open files */
-    size_t max_message;
-    size_t max_groups;
-    size_t send_queue_max;
-    unsigned events_mask; /**< enum cw_stream_kind (cluster.h), or-ed: the event stream; 0: off */
-    int64_t events_max;
-    int wait_replicas;
+    const char *listen;            /**< where clients connect: "HOST:PORT" or "unix:PATH" */
+    const char *admin_listen;      /**< metrics and health, as `listen`; empty: off */
+    const char *path;              /**< of the WebSocket upgrade */
+    const char *node;              /**< empty: the host's name */
+    const char *redis;             /**< URL, or "embedded": a redis-server of its own */
+    const char *redis_prefix;      /**< first part of every key and topic */
+    const char *data_dir;          /**< folder of the embedded Redis */
+    const char *allow_origin;      /**< globs of allowed Origins, separated by commas */
+    int64_t channel_ttl_s;         /**< lifetime of a channel since its creation; 0: no limit */
+    int64_t channel_ttl_max_s;     /**< what a client may ask for at most; 0: no limit */
+    int64_t session_ttl_s;         /**< how long a lost channel may be resumed; 0: not at all */
+    int64_t queue_max;             /**< direct messages kept of a channel */
+    int64_t queue_bytes;           /**< their bytes */
+    int64_t heartbeat_interval_ms; /**< a channel silent for so long is pinged; 0: never */
+    int64_t heartbeat_timeout_ms;  /**< and closed with 4000 after this; 0: never */
+    int64_t op_timeout_ms;         /**< every op with an id is answered within this */
+    int64_t payload_max;           /**< bytes of a back end's payload */
+    size_t max_connections;        /**< beyond it clients are closed with 1013 */
+    size_t max_message;            /**< bytes; a client's larger message closes it with 1009 */
+    size_t max_groups;             /**< that one channel may be in */
+    size_t send_queue_max;         /**< bytes; a client with more unsent ones is closed with 4005 */
+    unsigned events_mask;   /**< enum cw_stream_kind (cluster.h), or-ed: the event stream; 0: off */
+    int64_t events_max;     /**< entries that the stream keeps, about */
+    int wait_replicas;      /**< replicas that must have a message before its ok; 0: none */
     bool closes_raw_on_gap; /**< raw-gap = close */
     /** Limits of a group's history by its name; NULL: the defaults. Called often. */
     struct cw_history_limits (*history)(void *arg, struct cw_bytes group);
-    void *history_arg;
+    void *history_arg; /**< `arg` of history */
     /** Messages flow for the first time: the node may be told to clients; optional. */
     void (*on_ready)(void *arg);
-    void *on_ready_arg;
+    void *on_ready_arg; /**< `arg` of on_ready */
 };
+/** Fills in the default of every field. */
 CW_API void cw_gateway_options_init(struct cw_gateway_options *options);
 
-/** CW_ERR_INVALID, CW_ERR_IO (an address can't be listened on), CW_ERR_NOMEM: `error` says it in
- * words. */
+/**
+ * Builds a node that listens and begins to connect to Redis. The process ignores SIGPIPE from here
+ * on.
+ *
+ * CW_ERR_INVALID, CW_ERR_IO (an address can't be listened on), CW_ERR_NOMEM: `error` says it in
+ * words.
+ */
 CW_API CW_MUST_CHECK int cw_gateway_create(const struct cw_gateway_options *options, char *error,
                                            size_t error_size, struct cw_gateway **ret_gateway);
 /** Runs the loop until the gateway has stopped: CW_OK; CW_ERR_IO: it can't go on, said in the log.
@@ -73,22 +82,30 @@ CW_API void cw_gateway_set_limits(struct cw_gateway *gateway,
 /** Begins to stop: no new clients, all are closed with 1001; cw_gateway_run then returns. Again: at
  * once. */
 CW_API void cw_gateway_stop(struct cw_gateway *gateway);
+/** After cw_gateway_run has returned, or instead of it. NULL is fine. */
 CW_API void cw_gateway_destroy(struct cw_gateway *gateway);
 
 /** The libevent `struct event_base *` it runs on, for timers and sockets of the application. */
 CW_API void *cw_gateway_event_base(struct cw_gateway *gateway);
+/** Its cluster, for what is not about this node's own channels (cluster.h); it belongs to the
+ * gateway. */
 CW_API struct cw_cluster *cw_gateway_cluster(struct cw_gateway *gateway);
 /** Where its Redis is, without credentials. */
 CW_API const char *cw_gateway_redis(const struct cw_gateway *gateway);
+/** Its name in the cluster, `NAME.RANDOM`: new at every start. */
 CW_API const char *cw_gateway_node_id(const struct cw_gateway *gateway);
 
 /* Events (seed: Channel Events). Handlers are called in the order they were added; CW_ERR_NOMEM. */
 
+/** Something happened to `channel`; `arg` as it was given with the handler. */
 typedef void (*cw_channel_fn)(void *arg, struct cw_channel *channel);
+/** `channel` is gone with this close code; `reason` may be empty. */
 typedef void (*cw_channel_disconnect_fn)(void *arg, struct cw_channel *channel, int code,
                                          const char *reason);
+/** `channel` said `message`, which is valid during the call. */
 typedef void (*cw_channel_message_fn)(void *arg, struct cw_channel *channel,
                                       const struct cw_message *message);
+/** Something was wrong with a frame of `channel`: a CW_ERR_*, and in words. */
 typedef void (*cw_channel_error_fn)(void *arg, struct cw_channel *channel, int error,
                                     const char *message);
 

@@ -25,9 +25,12 @@
 extern "C" {
 #endif
 
-/** What a middleware says. CW_REJECT comes from cw_step_close() or cw_step_fail(), CW_WAIT after
- * cw_step_wait(). */
-enum cw_verdict { CW_PASS, CW_REJECT, CW_WAIT };
+/** What a middleware says. */
+enum cw_verdict {
+    CW_PASS,   /**< the next one is asked, or it is done */
+    CW_REJECT, /**< it is not done: what cw_step_close() and cw_step_fail() return */
+    CW_WAIT,   /**< after cw_step_wait(): it is said later */
+};
 
 /** One connection or operation on its way; valid during the call that gets it. */
 struct cw_step;
@@ -46,11 +49,13 @@ struct cw_operation {
 /** Both callbacks may be NULL: not asked. */
 struct cw_middleware {
     const char *name; /**< for the log; static */
+    /** A client has connected. */
     enum cw_verdict (*on_connect)(void *arg, struct cw_channel *channel, struct cw_step *step);
+    /** A client wants `operation`. */
     enum cw_verdict (*on_operation)(void *arg, struct cw_channel *channel,
                                     const struct cw_operation *operation, struct cw_step *step);
     void (*destroy)(void *arg); /**< when the gateway is destroyed; NULL: nothing to do */
-    void *arg;
+    void *arg;                  /**< of the callbacks */
 };
 
 /**
@@ -84,7 +89,9 @@ CW_API struct cw_wait *cw_step_wait(struct cw_step *step);
 /** Goes on with the next middleware. Like the other two it ends the wait, also if the client is
  * gone or has been answered because it took too long: then nothing else happens. */
 CW_API void cw_wait_next(struct cw_wait *wait);
+/** As cw_step_close(). */
 CW_API void cw_wait_close(struct cw_wait *wait, int code, const char *reason, int64_t retry_ms);
+/** As cw_step_fail(). */
 CW_API void cw_wait_fail(struct cw_wait *wait, int error, const char *message, int64_t retry_ms);
 /** Whose it is; NULL: its connection is gone, or it took too long. */
 CW_API struct cw_channel *cw_wait_channel(const struct cw_wait *wait);

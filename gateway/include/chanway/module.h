@@ -25,6 +25,7 @@ struct cw_gateway;
 /** Put once into a module, at file level: says what it was built for. */
 #define CW_MODULE_DEFINE CW_API const int cw_module_abi = CW_MODULE_ABI
 
+/** What the module was built for (CW_MODULE_DEFINE). */
 CW_API extern const int cw_module_abi;
 
 /**
