@@ -437,6 +437,7 @@ struct cw_group_info {
     int64_t kept;            /**< messages in its history */
     struct cw_position last; /**< the last message; {0, 0}: there never was one */
 };
+/** CW_OK, or an error with `info` NULL. */
 typedef void (*cw_group_info_fn)(void *arg, int rc, const struct cw_group_info *info);
 /** A group that nobody has used is one without members. CW_ERR_INVALID: bad name; as for read. */
 CW_API CW_MUST_CHECK int cw_cluster_group(struct cw_cluster *cluster, struct cw_bytes group,
@@ -444,17 +445,17 @@ CW_API CW_MUST_CHECK int cw_cluster_group(struct cw_cluster *cluster, struct cw_
 
 /** What the registry says of a channel of any node; views are valid during the callback. */
 struct cw_registry_entry {
-    struct cw_bytes uuid;
+    struct cw_bytes uuid;          /**< 36 characters */
     struct cw_bytes node;          /**< the id of its node; empty: it is away */
     struct cw_bytes user;          /**< empty: not authenticated */
     struct cw_bytes address;       /**< of the client, "10.0.0.7:51514" */
     const struct cw_bytes *groups; /**< it is in, by their names */
-    size_t group_count;
-    int64_t created_ms; /**< since 1970 */
-    int64_t expires_s;  /**< lifetime since `created_ms`; 0: none */
-    int64_t queued;     /**< direct messages that are kept for it, delivered or not */
-    enum cw_payload_type type;
-    bool is_connected; /**< false: away, its client may come back and resume it */
+    size_t group_count;            /**< of them */
+    int64_t created_ms;            /**< since 1970 */
+    int64_t expires_s;             /**< lifetime since `created_ms`; 0: none */
+    int64_t queued;                /**< direct messages that are kept for it, delivered or not */
+    enum cw_payload_type type;     /**< its own */
+    bool is_connected;             /**< false: away, its client may come back and resume it */
 };
 /** CW_OK, or an error with `entry` NULL; CW_ERR_NOT_FOUND: there is no such channel. */
 typedef void (*cw_registry_fn)(void *arg, int rc, const struct cw_registry_entry *entry);
@@ -464,7 +465,7 @@ CW_API CW_MUST_CHECK int cw_cluster_find_channel(struct cw_cluster *cluster, str
 
 /** Views are valid during the callback. */
 struct cw_registry_item {
-    struct cw_bytes uuid;
+    struct cw_bytes uuid; /**< 36 characters */
     struct cw_bytes node; /**< the id of its node */
 };
 /** `next_cursor` "0": that was the last page. */

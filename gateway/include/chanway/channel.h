@@ -52,6 +52,7 @@ CW_API bool cw_channel_is_open(const struct cw_channel *channel);
  */
 struct cw_websocket;
 
+/** The channel's connection; as long as the channel. */
 CW_API const struct cw_websocket *cw_channel_websocket(const struct cw_channel *channel);
 /** As cw_channel_address(). */
 CW_API const char *cw_websocket_address(const struct cw_websocket *websocket);
@@ -151,6 +152,7 @@ CW_API void cw_channel_close(struct cw_channel *channel, int code, const char *r
 
 /* --- events (seed: Channel Events) ----------------------------------------------------------- */
 
+/** Something happened to the channel. */
 typedef void (*cw_channel_fn)(void *arg, struct cw_channel *channel);
 /** `code` as seen on the wire (1006: none); `reason` may be NULL. */
 typedef void (*cw_channel_disconnect_fn)(void *arg, struct cw_channel *channel, int code,
@@ -163,7 +165,7 @@ typedef void (*cw_channel_error_fn)(void *arg, struct cw_channel *channel, int e
                                     const char *message);
 
 /**
- * Handlers of this one channel: the seed's @channel.on_message and its like. Any number; called in
+ * Handlers of this one channel: the seed's `channel.on_message` and its like. Any number; called in
  * the order in which they were added, before those of the gateway (gateway.h: what each is called
  * for). One that is added while handlers of its kind run is first called by the next event. They
  * last as long as the channel.

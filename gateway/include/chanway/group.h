@@ -75,10 +75,13 @@ CW_API CW_MUST_CHECK int cw_group_remove(struct cw_group *group, const char *uui
  */
 CW_API CW_MUST_CHECK int cw_group_send(struct cw_group *group, enum cw_payload_type type,
                                        struct cw_bytes payload, cw_published_fn fn, void *arg);
+/** As cw_group_send(): JSON text. */
 CW_API CW_MUST_CHECK int cw_group_send_json(struct cw_group *group, struct cw_bytes json,
                                             cw_published_fn fn, void *arg);
+/** As cw_group_send(): text in UTF-8. */
 CW_API CW_MUST_CHECK int cw_group_send_text(struct cw_group *group, struct cw_bytes text,
                                             cw_published_fn fn, void *arg);
+/** As cw_group_send(): any bytes. */
 CW_API CW_MUST_CHECK int cw_group_send_bytes(struct cw_group *group, struct cw_bytes bytes,
                                              cw_published_fn fn, void *arg);
 /**
