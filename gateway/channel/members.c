@@ -151,37 +151,6 @@ static bool is_sender(const struct cw_member *member, const struct cw_message *m
     return message->skips_sender && cw_bytes_is(message->from, member->channel->uuid);
 }
 
-/* Members with a send filter: each gets a frame of its own. Filters are application code, by which
- * members may go, so this comes when no array is looked at any more. */
-static void deliver_filtered(struct cw_group *group, struct cw_list *filtered,
-                             const struct cw_message *message)
-{
-    struct cw_list_node *node;
-    if (cw_list_is_empty(filtered))
-        return; /* and the group may be gone */
-    uint64_t log = message->is_logged ? group->log : CW_LOG_NONE;
-    group->refs++;
-    while ((node = cw_list_pop_front(filtered)) != NULL) {
-        struct cw_channel *channel = CW_CONTAINER(node, struct cw_extras, in_filtered)->channel;
-        const struct cw_member *member = cw_member_find(channel, cw_bytes_text(group->name));
-        if (member == NULL || member->state != CW_MEMBER_JOINED)
-            continue;
-        struct cw_buf *frame = cw_filter_frame(channel, message, log);
-        if (frame != NULL)
-            cw_channel_send_new_frame(channel, frame);
-    }
-    cw_group_unref(group);
-}
-
-/* Nothing is called here that could take a member out of an array. */
-static void deliver_to(struct cw_channel *channel, struct cw_buf *frame, struct cw_list *filtered)
-{
-    if (channel->has_send_filter)
-        cw_list_push_back(filtered, &channel->extras->in_filtered);
-    else
-        cw_channel_send_frame(channel, frame);
-}
-
 /* Members that fall behind a catch-up. */
 
 static void on_caught_up(void *arg, int rc, bool has_gap)
@@ -198,15 +167,12 @@ static void on_caught_up(void *arg, int rc, bool has_gap)
     group->behind[kind]--;
 }
 
-/* `message` and what comes after it are sent by a replay. */
-static void fall_behind(struct cw_member *member, const struct cw_message *message)
+/* What comes after `since` is sent by a replay. */
+static void fall_behind(struct cw_member *member, struct cw_position since)
 {
     struct cw_group *group = member->group;
     uint8_t kind = member->channel->kind;
-    struct cw_position before = message->position;
-    if (before.offset > 0) /* 0 then: the first of its epoch; what was before was sent, or told */
-        before.offset--;
-    if (cw_replay_start_behind(member, before, on_caught_up, member) != CW_OK) {
+    if (cw_replay_start_behind(member, since, on_caught_up, member) != CW_OK) {
         cw_channel_close(member->channel, 1011, "out of memory", 0);
         return;
     }
@@ -215,27 +181,87 @@ static void fall_behind(struct cw_member *member, const struct cw_message *messa
     group->behind[kind]++;
 }
 
+/* Members with a send filter. */
+
+/* A filter sees a message once: what does not fit into the queue is queued all the same, and what
+ * comes after it is sent by a replay. */
+static void send_recovered(struct cw_member *member, struct cw_buf *frame)
+{
+    struct cw_channel *channel = member->channel;
+    struct cw_position position = frame->position;
+    if (cw_channel_send_recovered_frame(channel, frame)) {
+        (void)cw_buf_unref(frame);
+        return;
+    }
+    cw_channel_send_replayed_frame(channel, frame);
+    fall_behind(member, position);
+}
+
+static struct cw_member *find_joined(const struct cw_channel *channel, const struct cw_group *group)
+{
+    struct cw_member *member = cw_member_find(channel, cw_bytes_text(group->name));
+    return member != NULL && member->state == CW_MEMBER_JOINED ? member : NULL;
+}
+
+/* Each gets a frame of its own. Filters are application code, by which members may go, so this
+ * comes when no array is looked at any more. */
+static void deliver_filtered(struct cw_group *group, struct cw_list *filtered,
+                             const struct cw_message *message)
+{
+    struct cw_list_node *node;
+    if (cw_list_is_empty(filtered))
+        return; /* and the group may be gone */
+    uint64_t log = message->is_logged ? group->log : CW_LOG_NONE;
+    group->refs++;
+    while ((node = cw_list_pop_front(filtered)) != NULL) {
+        struct cw_channel *channel = CW_CONTAINER(node, struct cw_extras, in_filtered)->channel;
+        struct cw_buf *frame = NULL;
+        if (find_joined(channel, group) != NULL)
+            frame = cw_filter_frame(channel, message, log);
+        if (frame == NULL)
+            continue;
+        struct cw_member *member = find_joined(channel, group);
+        if (message->is_recovered && message->is_logged && member != NULL)
+            send_recovered(member, frame);
+        else
+            cw_channel_send_new_frame(channel, frame);
+    }
+    cw_group_unref(group);
+}
+
+/* True: the channel gets it later, after its filter. */
+static bool is_filtered(const struct cw_channel *channel, struct cw_list *filtered)
+{
+    if (!channel->has_send_filter)
+        return false;
+    cw_list_push_back(filtered, &channel->extras->in_filtered);
+    return true;
+}
+
 /* From the end: whoever falls behind changes places with one that has it already. */
 static void deliver_recovered(struct cw_group *group, int kind, struct cw_buf *frame,
                               const struct cw_message *message, struct cw_list *filtered)
 {
+    struct cw_position before = message->position;
+    if (before.offset > 0) /* 0 then: the first of its epoch; what was before was sent, or told */
+        before.offset--;
     for (uint32_t i = group->count[kind]; i-- > 0;) {
         struct cw_member *member = group->members[kind][i];
-        if (is_sender(member, message))
-            continue;
-        if (member->channel->has_send_filter)
-            cw_list_push_back(filtered, &member->channel->extras->in_filtered);
-        else if (!cw_channel_send_recovered_frame(member->channel, frame))
-            fall_behind(member, message);
+        if (!is_sender(member, message) && !is_filtered(member->channel, filtered) &&
+            !cw_channel_send_recovered_frame(member->channel, frame))
+            fall_behind(member, before);
     }
 }
 
 static void deliver_live(const struct cw_group *group, int kind, struct cw_buf *frame,
                          const struct cw_message *message, struct cw_list *filtered)
 {
-    for (uint32_t i = 0; i < group->count[kind]; i++)
-        if (!message->skips_sender || !is_sender(group->members[kind][i], message))
-            deliver_to(group->members[kind][i]->channel, frame, filtered);
+    for (uint32_t i = 0; i < group->count[kind]; i++) {
+        const struct cw_member *member = group->members[kind][i];
+        if ((!message->skips_sender || !is_sender(member, message)) &&
+            !is_filtered(member->channel, filtered))
+            cw_channel_send_frame(member->channel, frame);
+    }
 }
 
 void cw_group_deliver(struct cw_group *group, const struct cw_message *message)

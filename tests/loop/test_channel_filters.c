@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -176,6 +177,30 @@ static void what_a_client_missed_passes_the_filter(void **state)
     path_expect_message(ann, "room", far, 1, 5, "5");
     path_expect(ann, "{'op':'ok','id':1,'epoch':'1','offset':5,'recovered':true}");
     path_expect_nothing(ann);
+}
+
+/* More than its queue takes comes at once: the rest follows as it reads, nothing twice. */
+static void what_its_node_caught_up_with_passes_the_filter_once(void **state)
+{
+    struct path *path = *state;
+    struct path_client *ann = connect(path, true, "room");
+    struct path_client *far = path_json(path, 1);
+    char wanted[2048] = "", word[16];
+    path->nodes[0].node.limits.send_queue_max = 1000; /* some of 60 */
+    fake_redis_drop(path->redis, 0, FAKE_PUBSUB, FAKE_NOT_ANSWERED);
+    path_publish(far, "room", 1, 60);
+    fake_time_advance(100);
+    path_publish(far, "room", 61, 62);
+    for (unsigned i = 1; i <= 62; i++) {
+        path_expect_numbers(ann, "room", far, 1, i, i);
+        (void)snprintf(word, sizeof(word), i == 1 ? "filter:%u" : " filter:%u", i);
+        (void)strcat(wanted, word);
+        if (cw_outbox_is_empty(&ann->channel->outbox))
+            fake_time_run();
+    }
+    path_expect_nothing(ann);
+    assert_int_equal(ann->close_code, 0);
+    expect_notes(wanted);
 }
 
 static void what_is_sent_from_inside_the_filter_does_not_pass_it_again(void **state)
@@ -424,6 +449,7 @@ int main(void)
         notes_test(a_sender_spared_by_echo_false_is_not_asked),
         notes_test(direct_messages_pass_the_filter),
         notes_test(what_a_client_missed_passes_the_filter),
+        notes_test(what_its_node_caught_up_with_passes_the_filter_once),
         notes_test(what_is_sent_from_inside_the_filter_does_not_pass_it_again),
         notes_test(a_filter_may_close_its_channel),
         notes_test(a_filter_may_remove_or_replace_itself),
