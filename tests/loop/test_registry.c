@@ -308,6 +308,27 @@ static void a_replay_under_way_is_given_up(void **state)
     }
 }
 
+static void a_member_that_is_behind_is_hidden_as_well(void **state)
+{
+    struct path *path = *state;
+    struct path_client *ann = path_member(path, 0, "room");
+    struct path_client *bob = path_json(path, 1);
+    struct change gone = {0};
+    path->nodes[0].node.limits.send_queue_max = 300;
+    fake_redis_drop(path->redis, 0, FAKE_PUBSUB, FAKE_NOT_SENT);
+    path_publish(bob, "room", 1, 20);
+    fake_time_advance(RECONNECT_MS);
+    assert_in_range(path_skip(ann), 1, 19);
+    hide(ann, &gone);
+    path_expect(ann, "{'op':'left','group':'room'}");
+    fake_time_run();
+    expect_change(&gone, CW_OK);
+    assert_int_equal(path_members(path, "room"), 0);
+    cw_channel_on_drained(ann->channel);
+    fake_time_run();
+    path_expect_nothing(ann);
+}
+
 static void a_channel_can_be_hidden_when_it_connects(void **state)
 {
     struct path *path = *state;
@@ -544,6 +565,7 @@ int main(void)
         path_test(ops_under_way_are_answered),
         path_test(a_join_that_is_done_but_not_answered_is_refused),
         path_test(a_replay_under_way_is_given_up),
+        path_test(a_member_that_is_behind_is_hidden_as_well),
         path_test(a_channel_can_be_hidden_when_it_connects),
         path_test(a_hide_that_redis_refuses_is_done_later),
         cmocka_unit_test(a_channel_shown_while_it_is_swept_stays),
