@@ -20,29 +20,43 @@ struct reading {
     struct cw_writer facts;
 };
 
-static void add_header(struct reading *reading, const char *name, const char *value)
+static struct cw_bytes trim(const char *value)
 {
-    while (*value == ' ' || *value == '\t')
-        value++;
+    value += strspn(value, " \t");
     size_t size = strlen(value);
     while (size > 0 && (value[size - 1] == ' ' || value[size - 1] == '\t'))
         size--;
-    cw_facts_add(&reading->facts, name, cw_bytes_make(value, size));
+    return cw_bytes_make(value, size);
+}
+
+/* What was sent several times is joined as RFC 9110 section 5.3 and RFC 6265 section 5.4 say. */
+static void read_values(struct reading *reading, enum lws_token_indexes token, const char *name)
+{
+    const char *separator = token == WSI_TOKEN_HTTP_COOKIE ? "; " : ", ";
+    char value[VALUE_SIZE];
+    struct cw_writer all;
+    cw_writer_init(&all);
+    for (int i = 0; lws_hdr_copy_fragment(reading->wsi, value, sizeof(value), token, i) >= 0; i++) {
+        if (i > 0)
+            cw_writer_text(&all, separator);
+        cw_writer_bytes(&all, trim(value));
+    }
+    cw_facts_add(&reading->facts, name, cw_writer_view(&all));
+    reading->facts.has_failed |= all.has_failed;
+    cw_writer_finish(&all);
 }
 
 /* `name` with its colon; what has none is no header's. */
 static void read_known(struct reading *reading, enum lws_token_indexes token, const char *name)
 {
-    char value[VALUE_SIZE];
     char plain[NAME_SIZE];
     size_t size = strlen(name);
-    if (size < 2 || size > sizeof(plain) || name[size - 1] != ':' || !isalpha((unsigned char)*name))
+    if (size < 2 || size > sizeof(plain) || name[size - 1] != ':' ||
+        !isalpha((unsigned char)*name) || lws_hdr_total_length(reading->wsi, token) <= 0)
         return;
     memcpy(plain, name, size - 1);
     plain[size - 1] = '\0';
-    if (lws_hdr_total_length(reading->wsi, token) > 0 &&
-        lws_hdr_copy(reading->wsi, value, sizeof(value), token) > 0)
-        add_header(reading, plain, value);
+    read_values(reading, token, plain);
 }
 
 /* `name` with its colon, of a header that the library does not know. */
@@ -57,7 +71,7 @@ static void read_other(const char *name, int size, void *arg)
     memcpy(plain, name, (size_t)plain_size);
     plain[plain_size] = '\0';
     if (lws_hdr_custom_copy(reading->wsi, value, sizeof(value), name, size) >= 0)
-        add_header(reading, plain, value);
+        cw_facts_add(&reading->facts, plain, trim(value));
 }
 
 static void read_query(struct reading *reading)

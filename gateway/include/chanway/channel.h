@@ -65,7 +65,7 @@ CW_API const char *cw_websocket_query(const struct cw_websocket *websocket);
 CW_API const char *cw_websocket_subprotocol(const struct cw_websocket *websocket);
 /**
  * The value of a header of the upgrade request, without blanks around it; `name` in any case. Of a
- * header that was sent several times: all values with "," between them (";": Cookie) where the
+ * header that was sent several times: all values with ", " between them ("; ": Cookie) where the
  * HTTP parser knows its name, else the first.
  *
  * NULL: the client did not send it, or it is not kept.
