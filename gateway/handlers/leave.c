@@ -82,7 +82,8 @@ void cw_leave_all(struct cw_channel *channel)
     struct cw_list_node *node;
     while ((node = cw_list_first(&channel->members)) != NULL) {
         struct cw_member *member = CW_CONTAINER(node, struct cw_member, in_channel);
-        if (member->replay != NULL) { /* whoever waits for it destroys the member */
+        if (member->replay != NULL && member->state == CW_MEMBER_JOINING) {
+            /* whoever waits for it destroys the member */
             cw_replay_fail(member->replay, CW_ERR_UNAVAILABLE);
         } else if (!cw_opening_drop(member)) {
             if (member->state == CW_MEMBER_JOINED)

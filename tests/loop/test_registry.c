@@ -329,6 +329,48 @@ static void a_member_that_is_behind_is_hidden_as_well(void **state)
     path_expect_nothing(ann);
 }
 
+static int hide_in_filter(void *arg, struct cw_channel *channel, struct cw_message *message)
+{
+    int rc = cw_registry_remove(channel, on_changed, arg);
+    return rc == CW_OK && message->group.size > 0 ? CW_TAKEN : CW_OK;
+}
+
+static void a_channel_can_be_hidden_by_its_filter(void **state)
+{
+    struct path *path = *state;
+    struct path_client *clients[4];
+    struct path_client *bob = path_json(path, 1);
+    struct change changes[4] = {{0}};
+    for (int i = 0; i < 4; i++) {
+        clients[i] = path_member(path, 0, "room");
+        if (i != 2)
+            assert_int_equal(
+                cw_channel_set_send_filter(clients[i]->channel, hide_in_filter, &changes[i]),
+                CW_OK);
+    }
+    path_publish(bob, "room", 1, 1);
+    for (int i = 0; i < 4; i++) {
+        if (i == 2) {
+            path_expect_message(clients[i], "room", bob, 1, 1, "1");
+        } else {
+            path_expect(clients[i], "{'op':'left','group':'room'}");
+            expect_change(&changes[i], CW_OK);
+        }
+        path_expect_nothing(clients[i]);
+    }
+    assert_int_equal(path_members(path, "room"), 1);
+
+    struct path_client *ann = path_json(path, 0); /* while it is sent what it missed */
+    memset(changes, 0, sizeof(changes));
+    assert_int_equal(cw_channel_set_send_filter(ann->channel, hide_in_filter, &changes[0]), CW_OK);
+    path_publish(bob, "room", 2, 5);
+    path_say(ann, "{'op':'join','id':1,'group':'room','since':{'epoch':'1','offset':1}}");
+    fake_time_run();
+    path_expect_start(ann, "{'op':'error','id':1,'code':'unavailable'");
+    path_expect_nothing(ann);
+    expect_change(&changes[0], CW_OK);
+}
+
 static void a_channel_can_be_hidden_when_it_connects(void **state)
 {
     struct path *path = *state;
@@ -566,6 +608,7 @@ int main(void)
         path_test(a_join_that_is_done_but_not_answered_is_refused),
         path_test(a_replay_under_way_is_given_up),
         path_test(a_member_that_is_behind_is_hidden_as_well),
+        path_test(a_channel_can_be_hidden_by_its_filter),
         path_test(a_channel_can_be_hidden_when_it_connects),
         path_test(a_hide_that_redis_refuses_is_done_later),
         cmocka_unit_test(a_channel_shown_while_it_is_swept_stays),

@@ -39,7 +39,7 @@ CW_API CW_MUST_CHECK int cw_registry_add(struct cw_channel *channel, cw_group_fn
  * kept for it is gone, and a lost connection can't be resumed. Its client may still publish, send
  * and say `message`; `join` is refused as `unavailable`. Back ends that read the event stream are
  * told a `disconnect` (1000, "removed from the registry"), and nothing of it until it is added
- * again: then a `connect`. Not from inside a filter of a group's message.
+ * again: then a `connect`.
  *
  * `fn` (NULL is fine): CW_OK: no node finds it. CW_ERR_UNAVAILABLE, CW_ERR_TIMEOUT: none will, as
  * soon as may be. CW_ERR_CANCELLED: as above. At once, and nothing was done: CW_ERR_NOT_FOUND: it
