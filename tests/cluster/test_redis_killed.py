@@ -42,7 +42,7 @@ class RedisKilled(ClusterCase):
 
     def test_with_every_write_on_disk_there_is_not_even_a_gap(self):
         self.redis_options = {"options": ["--appendfsync", "always"]}
-        self.kill_under_load()
+        self.kill_under_load(may_be_unwritten=True)
 
 
 if __name__ == "__main__":

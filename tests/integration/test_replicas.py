@@ -172,7 +172,14 @@ class TwoNeeded(ReplicaCase):
 
         second = self._keep(Replica(self.own_folder(), self.primary, "second"), self.addCleanup)
         second.follow()
-        ok = self.client.publish("g", text="both")
+        reply = {}
+
+        def both_have_it():
+            """A replica that has just come counts from its first word on."""
+            reply.update(self.client.request("publish", group="g", text="both", key="both"))
+            return reply["op"] == "ok"
+        until(both_have_it, "both replicas count", 20)
+        ok = reply
         for redis in (self.replica, second):
             self.assertIn(id_of(ok), ids_of(redis, "g"))
 

@@ -127,9 +127,9 @@ class ClusterCase(Case):
                 self.assertIn(reply["code"], ("unavailable", "timeout"))
                 self.assertFalse(deadline.passed(), "the end can't be published")
 
-    def assertAllDelivered(self, ledger, programs, cut_off=(), timeout=25, may_gap=False):
+    def assertAllDelivered(self, ledger, programs, cut_off=(), timeout=25, **options):
         reports = [report for program in programs for report in program.reports(timeout)]
-        problems = check(ledger, reports, cut_off, may_gap)
+        problems = check(ledger, reports, cut_off, **options)
         if problems:
             self.fail(f"{len(problems)} problems ({ledger.summary()}):\n" +
                       "\n".join(problems[:20]))
