@@ -529,7 +529,7 @@ int cw_functions_read(struct cw_endpoint *endpoint, const char *key, struct cw_p
 }
 
 int cw_functions_vouch(struct cw_endpoint *endpoint, const char *key, struct cw_position position,
-                       cw_flag_fn fn, void *arg)
+                       cw_tip_fn fn, void *arg)
 {
     char epoch[24];
     char offset[24];
@@ -538,9 +538,9 @@ int cw_functions_vouch(struct cw_endpoint *endpoint, const char *key, struct cw_
     struct cw_bytes args[] = {cw_bytes_text("FCALL"), cw_bytes_text("cw_node_vouch"),
                               cw_bytes_text("1"),     cw_bytes_text(key),
                               cw_bytes_text(epoch),   cw_bytes_text(offset)};
-    struct call *call = create_call(on_flag, arg);
+    struct call *call = create_call(on_tip, arg);
     if (call != NULL)
-        call->fn.flag = fn;
+        call->fn.tip = fn;
     return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
 }
 

@@ -108,9 +108,10 @@ typedef void (*cw_history_page_fn)(void *arg, int rc, const struct cw_history_pa
 /** cw_node_read: what came after `since`, a page at most. */
 CW_MUST_CHECK int cw_functions_read(struct cw_endpoint *endpoint, const char *key,
                                     struct cw_position since, cw_history_page_fn fn, void *arg);
-/** cw_node_vouch: there was a message at `position`; `flag`: Redis has lost it. */
+/** cw_node_vouch: there was a message at `position`. `tip`: Redis has lost it, and what comes next
+ * follows this; {0, 0}: it has it. */
 CW_MUST_CHECK int cw_functions_vouch(struct cw_endpoint *endpoint, const char *key,
-                                     struct cw_position position, cw_flag_fn fn, void *arg);
+                                     struct cw_position position, cw_tip_fn fn, void *arg);
 /** cw_node_members: a page of a group's members. */
 CW_MUST_CHECK int cw_functions_members(struct cw_endpoint *endpoint, const char *key,
                                        struct cw_bytes cursor, int count, cw_members_fn fn,

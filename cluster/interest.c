@@ -276,14 +276,16 @@ static void set_timer(struct cw_interests *interests)
         (void)evtimer_add(interests->timer, &tick);
 }
 
-/* Redis has lost what was told here last: perhaps more than that was acknowledged. */
-static void on_vouched(void *arg, int rc, bool is_lost)
+/* Redis has lost what was told here last: perhaps more than that was acknowledged. What comes next
+ * follows `after`, for all who know that. */
+static void on_vouched(void *arg, int rc, struct cw_position after)
 {
     struct cw_interest *interest = arg;
     interest->is_vouching = false;
     interest->must_vouch = rc != CW_OK;
-    if (rc == CW_OK && is_lost) {
-        struct cw_gap gap = {.last_lost = interest->last};
+    if (rc == CW_OK && cw_position_compare(after, interest->last) > 0) {
+        const struct cw_gap gap = {.last_lost = after};
+        interest->last = after;
         tell_gap(interest, &gap);
     }
 }

@@ -16,7 +16,7 @@
 --                       m     there are members: the hash stays
 --                       w     some of them asked for presence: joins and leaves are published
 --                       cfg   what a node handed along last: "<size> <ttl ms> <bytes> <keys> [<payload>]"
---                       x     what Redis has lost, newest first: "<last id it has> <last id there was> ..."
+--                       x     what Redis has lost, newest first: "<last id it has> <id that is followed> ..."
 --   ...:m        hash   uuid -> "<node>[;<generation>][ <user>]"
 --   ...:h        stream <e>-<o>: d body, s z after it; the first of an epoch has p, the id before
 --   ...:k0, :k1  hash   idempotency key -> id; the younger and the elder generation
@@ -35,7 +35,7 @@
 --
 -- While the library loads, Redis hides every global but `redis`: no library function up here.
 
-local VERSION = 6 -- raised with every change: nodes load the library when it is missing or older
+local VERSION = 7 -- raised with every change: nodes load the library when it is missing or older
 
 local DEFAULTS = '100 300000 8388608 100000'
 local CFG_SHAPE = 'cfg is "<size> <ttl ms> <bytes> <keys> [<payload max>]"'

@@ -160,13 +160,13 @@ static redisReply *publish(const struct call *call)
 
 /* vouch, read, join, leave, members */
 
-static bool is_lost(const struct fake_group *group, struct cw_position at)
+static struct cw_position find_loss(const struct fake_group *group, struct cw_position at)
 {
     for (size_t i = 0; i < group->loss_count; i++)
         if (cw_position_compare(group->losses[i].from, at) < 0 &&
-            cw_position_compare(at, group->losses[i].to) <= 0)
-            return true;
-    return false;
+            cw_position_compare(at, group->losses[i].to) < 0)
+            return group->losses[i].to;
+    return (struct cw_position){0, 0};
 }
 
 static struct cw_position follows(const struct fake_group *group, struct cw_position previous)
@@ -191,27 +191,38 @@ static void add_loss(struct fake_group *group, struct cw_position from, struct c
     newest->to = to;
 }
 
+static redisReply *tip_reply(struct cw_position tip)
+{
+    redisReply *reply = fake_reply_array();
+    fake_reply_add(reply, epoch_reply(tip.epoch));
+    fake_reply_add(reply, fake_reply_integer((long long)tip.offset));
+    return reply;
+}
+
 static redisReply *vouch(const struct call *call)
 {
     struct fake_group *group = fake_group_make(call->store, call->key);
     struct cw_position at = {(uint64_t)number_of(call->args[0]),
                              (uint64_t)number_of(call->args[1])};
+    struct cw_position known = find_loss(group, at);
     if (cw_position_compare(at, group->tip) > 0) {
-        add_loss(group, group->tip, at);
-        group->tip = at;
+        struct cw_position to = {++call->store->last_epoch, 0};
+        add_loss(group, group->tip, to);
+        group->tip = to;
         group->boot = 0; /* the next message opens an epoch */
-        return fake_reply_integer(1);
+        return tip_reply(to);
     }
-    if (is_lost(group, at))
-        return fake_reply_integer(1);
+    if (known.epoch > 0)
+        return tip_reply(known);
     size_t i = 0;
     while (i < group->count && cw_position_compare(group->entries[i].position, at) <= 0)
         i++;
     if (at.epoch == group->tip.epoch || i == group->count || !group->entries[i].has_previous ||
         cw_position_compare(follows(group, group->entries[i].previous), at) >= 0)
-        return fake_reply_integer(0);
-    add_loss(group, group->entries[i].previous, at);
-    return fake_reply_integer(1);
+        return tip_reply((struct cw_position){0, 0});
+    struct cw_position to = {group->entries[i].position.epoch, 0};
+    add_loss(group, group->entries[i].previous, to);
+    return tip_reply(to);
 }
 
 static redisReply *read_log(const struct call *call)
