@@ -18,6 +18,7 @@ import time
 
 import setup_path  # noqa: F401
 from audit import Facts, audit
+from records import shown
 from support.case import Case
 from support.process import Process
 from support.tcp_proxy import TcpProxy
@@ -93,7 +94,7 @@ class FaultCase(Case):
     def start(self, title, may_gap=False, may_lose_data=False, redis_options=(), proxied=False, size=100,
               away_s=1.5, **settings):
         self.title, self.may_gap, self.may_lose_data = title, may_gap, may_lose_data
-        self.outages, self.problems = [], []
+        self.outages, self.problems, self.late = [], [], []
         self.samples = {}
         self.counted = dict.fromkeys(COUNTED, 0)
         options = list(redis_options)
@@ -218,6 +219,7 @@ class FaultCase(Case):
         if late:
             self.problems.append(f"not at the end of what there is after {self.settle_limit} s without "
                                  f"load: {len(late)}: {' '.join(late[:9])}")
+            self.late = late[:3]
         return not wrong and not late
 
     def rest_and_go_on(self):
@@ -230,7 +232,11 @@ class FaultCase(Case):
         return self.judge()
 
     def judge(self):
-        facts = Facts(self.fleet.records(), {}, self.may_lose_data, self.samples)
+        records = self.fleet.records()
+        for name, _, _, events in records["subscribers"]:
+            if name in self.late:
+                self.problems.append(f"the last of {name}: " + "; ".join(map(shown, events[-12:])))
+        facts = Facts(records, {}, self.may_lose_data, self.samples)
         self.read_streams(facts)
         verdict = audit(facts.gather(), self.outages, self.may_gap, self.total("raw_gaps"))
         verdict.problems[:0] = self.problems

@@ -26,13 +26,19 @@ NOT_LEFT = 15   # code
 RESUMED = 16    # in its group by its session
 WRONG = 17      # what: a frame that should not have come, a damaged payload
 
-NO_POSITION = (0, 0)
 FILLINGS = 16
 
 
 def fillings(size):
     """FILLINGS texts of `size`: message n has number n % FILLINGS."""
     return [(chr(ord("a") + number) + f"{number:02}.") * (size // 4) for number in range(FILLINGS)]
+
+
+def shown(event):
+    """For people."""
+    names = {number: name for name, number in globals().items()
+             if name.isupper() and isinstance(number, int) and name != "FILLINGS"}
+    return f"{event[1]:.3f} {names[event[0]]} {' '.join(str(field) for field in event[2:])}"
 
 
 def position_of(frame):

@@ -140,6 +140,8 @@ class JsonSubscriber(Subscriber):
             self.note(LEFT)
             self._answered(frame)
         elif op == "error":
+            if "id" not in frame:
+                self.is_in = False  # a group of the URL, or of the session
             self.note(NOT_LEFT if frame.get("id") == "leave" else NOT_JOINED, frame["code"])
             self._answered(frame)
         elif op != "bye":
@@ -210,15 +212,16 @@ class JsonSubscriber(Subscriber):
             await self.connect()
             if self.way == "url":
                 await self._wait_for_answer()
-            if not self.is_in:
-                await self._join()
             while not self.link.is_lost:
-                await self._stay_and_go()
+                if self.is_in:
+                    await self._stay_and_go()
+                else:
+                    await self._join()
 
     async def _stay_and_go(self):
-        if not await self.watch(random.uniform(0.5, 2.0) if self.leaves else None):
+        if not await self.watch(random.uniform(0.5, 2.0)):
             return
-        if not self.load.is_on:
+        if not self.leaves or not self.is_in or not self.load.is_on:
             return
         if random.random() < 0.25:
             self.note(LEAVING)

@@ -121,6 +121,9 @@ class Faults(FaultCase):
             self.load_for(1.7, 4.0)
             self.redis.call("FUNCTION", "DELETE", "chanway")
             time.sleep(random.uniform(0.0, 0.15))
+            # Where all that was to be published is, nodes find out when they renew their leases.
+            until(lambda: self.redis.call("FUNCTION", "LIST", "LIBRARYNAME", "chanway"),
+                  "a node has loaded it", 10)
             self.rest_and_go_on()
         self.load_for(1.7, 4.0)
         self.finish()
