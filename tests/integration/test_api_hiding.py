@@ -132,8 +132,13 @@ class Hiding(ApiCase):
 
     def test_one_change_at_a_time(self):
         client = self.own_client(self.here)
-        first = self.here.begin("registry", "hide", client.uuid)
-        self.assertEqual(self.here.refusal("registry", "show", client.uuid), BUSY)
+        self.redis.freeze()
+        try:
+            first = self.here.begin("registry", "hide", client.uuid)
+            for verb in ("show", "hide"):
+                self.assertEqual(self.here.refusal("registry", verb, client.uuid), BUSY)
+        finally:
+            self.redis.thaw()
         self.assertEqual(self.here.result(first).rc, OK)
         self.show(client)
         self.settled(client)
