@@ -123,6 +123,10 @@ class Channel(ScriptCase, ChannelsCase):
 
 
 class Events(ScriptCase):
+    def setUp(self):
+        super().setUp()
+        until(lambda: self.r.info("clients")["blocked_clients"] == 0, "that of the test before has gone")
+
     def add(self, *fields, stream=EVENTS):
         return self.r.execute_command("XADD", stream, "*", *fields).decode()
 
