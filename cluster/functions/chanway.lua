@@ -35,7 +35,7 @@
 --
 -- While the library loads, Redis hides every global but `redis`: no library function up here.
 
-local VERSION = 7 -- raised with every change: nodes load the library when it is missing or older
+local VERSION = 8 -- raised with every change: nodes load the library when it is missing or older
 
 local DEFAULTS = '100 300000 8388608 100000'
 local CFG_SHAPE = 'cfg is "<size> <ttl ms> <bytes> <keys> [<payload max>]"'
@@ -576,9 +576,12 @@ local function told_by(mark, rest)
   return function(uuid) return mark ~= '' and uuid <= rest end
 end
 
--- The cursor after `take` of the uuids of a batch that does not fit; nil: end the page before it.
+-- The cursor after `take` of the uuids of a batch that does not fit; nil: end the page before it. A bucket
+-- of more than a cursor can name is told in the order of its uuids from its first page to its last.
 local function split_batch(batch, is_whole, mark, rest, uuids, take, is_first)
-  if not is_whole then
+  local most = math.floor((CURSOR_MAX - #batch) / (TOLD_DIGITS + 1))
+  local is_ordered = mark == ':' or (mark == '' and #uuids > most)
+  if not is_whole and not is_ordered then
     local told = mark == '-' and { rest } or {}
     for i = 1, take do told[#told + 1] = string.sub(uuids[i], -TOLD_DIGITS) end
     told = batch .. '-' .. table.concat(told, '-')
