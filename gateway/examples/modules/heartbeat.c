@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,10 +90,22 @@ static void on_message(void *arg, struct cw_channel *channel, const struct cw_me
         heartbeat->last_answer_ms = now_ms();
 }
 
+/* "FIRST/SECOND", both at least 1. */
+static bool read_pair(const char *args, long *ret_first, long *ret_second)
+{
+    char *end = NULL;
+    *ret_first = strtol(args, &end, 10);
+    if (end == args || *end != '/')
+        return false;
+    const char *second = end + 1;
+    *ret_second = strtol(second, &end, 10);
+    return end != second && *end == '\0' && *ret_first >= 1 && *ret_second >= 1;
+}
+
 int cw_module_init(struct cw_gateway *gateway, const char *args, char *error, size_t error_size)
 {
     base = cw_gateway_event_base(gateway);
-    if (sscanf(args, "%ld/%ld", &interval_ms, &timeout_ms) != 2 || interval_ms < 1) {
+    if (!read_pair(args, &interval_ms, &timeout_ms)) {
         (void)snprintf(error, error_size, "say how often and how long: heartbeat.so:10000/30000");
         return -1;
     }

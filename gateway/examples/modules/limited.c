@@ -10,6 +10,7 @@
 #include <chanway/gateway.h>
 #include <chanway/module.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -17,11 +18,10 @@
 CW_MODULE_DEFINE;
 
 static const char own_key;
-static unsigned messages_max;
-static long window_s;
+static long messages_max, window_s;
 
 struct limit {
-    unsigned message_count;
+    long message_count;
     time_t last_reset;
 };
 
@@ -65,9 +65,21 @@ static void on_connect(void *arg, struct cw_channel *channel)
         cw_channel_close(channel, 1011, cw_error_text(rc), -1);
 }
 
+/* "FIRST/SECOND", both at least 1. */
+static bool read_pair(const char *args, long *ret_first, long *ret_second)
+{
+    char *end = NULL;
+    *ret_first = strtol(args, &end, 10);
+    if (end == args || *end != '/')
+        return false;
+    const char *second = end + 1;
+    *ret_second = strtol(second, &end, 10);
+    return end != second && *end == '\0' && *ret_first >= 1 && *ret_second >= 1;
+}
+
 int cw_module_init(struct cw_gateway *gateway, const char *args, char *error, size_t error_size)
 {
-    if (sscanf(args, "%u/%ld", &messages_max, &window_s) != 2 || window_s <= 0) {
+    if (!read_pair(args, &messages_max, &window_s)) {
         (void)snprintf(error, error_size, "say how many in how many seconds: limited.so:100/60");
         return -1;
     }

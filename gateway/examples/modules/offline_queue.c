@@ -48,11 +48,10 @@ static void on_sent(void *arg, int rc, const struct cw_sent *sent)
 {
     struct sending *sending = arg;
     char json[200];
-    if (rc == CW_OK)
-        (void)snprintf(json, sizeof(json), "{\"status\":\"%s\"}",
-                       sent->is_delivered ? "delivered" : "queued");
-    else
-        (void)snprintf(json, sizeof(json), "{\"error\":\"%s\"}", cw_error_code(rc));
+    const char *what = rc == CW_OK ? "status" : "error";
+    const char *status = sent != NULL && sent->is_delivered ? "delivered" : "queued";
+    (void)snprintf(json, sizeof(json), "{\"%s\":\"%s\"}", what,
+                   rc == CW_OK ? status : cw_error_code(rc));
     tell(sending->uuid, json);
     free(sending);
 }

@@ -12,6 +12,7 @@
 #include <chanway/middleware.h>
 #include <chanway/module.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,12 +26,11 @@ CW_MODULE_DEFINE;
 struct host {
     char name[64];
     double *times; /* a ring of `rate` */
-    int next;
+    long next;
     double last;
 };
 
-static int rate;
-static double window_s;
+static long rate, window_s;
 static struct host hosts[HOSTS_MAX];
 
 static double now_s(void)
@@ -69,8 +69,8 @@ static enum cw_verdict check_rate(void *arg, struct cw_channel *channel, struct 
     if (host == NULL)
         return cw_step_fail(step, CW_ERR_NOMEM, NULL, -1);
     double oldest = host->times[host->next];
-    if (oldest > 0 && now - oldest < window_s) {
-        int64_t retry_ms = (int64_t)((window_s - (now - oldest)) * 1000) + 1;
+    if (oldest > 0 && now - oldest < (double)window_s) {
+        int64_t retry_ms = (int64_t)(((double)window_s - (now - oldest)) * 1000) + 1;
         return cw_step_close(step, 4002, "too many connections", retry_ms);
     }
     host->times[host->next] = host->last = now;
@@ -78,11 +78,22 @@ static enum cw_verdict check_rate(void *arg, struct cw_channel *channel, struct 
     return CW_PASS;
 }
 
+/* "FIRST/SECOND", both at least 1. */
+static bool read_pair(const char *args, long *ret_first, long *ret_second)
+{
+    char *end = NULL;
+    *ret_first = strtol(args, &end, 10);
+    if (end == args || *end != '/')
+        return false;
+    const char *second = end + 1;
+    *ret_second = strtol(second, &end, 10);
+    return end != second && *end == '\0' && *ret_first >= 1 && *ret_second >= 1;
+}
+
 int cw_module_init(struct cw_gateway *gateway, const char *args, char *error, size_t error_size)
 {
     static const struct cw_middleware middleware = {.name = "rate_limit", .on_connect = check_rate};
-    if (sscanf(args, "%d/%lf", &rate, &window_s) != 2 || rate < 1 || rate > RATE_MAX ||
-        !(window_s > 0)) {
+    if (!read_pair(args, &rate, &window_s) || rate > RATE_MAX) {
         (void)snprintf(error, error_size, "say how many in how many seconds: rate_limit.so:20/60");
         return -1;
     }
