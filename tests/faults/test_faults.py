@@ -60,7 +60,11 @@ class Faults(FaultCase):
             self.redis.start()
 
     def test_redis_killed_always(self):
-        self.start("Redis kill -9, AOF always", redis_options=["--appendfsync", "always"])
+        # Redis orders writing and answering for each connection, not across them: a node that lagged
+        # may have been pushed what was not written, nor acknowledged, when it was killed. A gap is
+        # told then; nothing acknowledged may be in it.
+        self.start("Redis kill -9, AOF always", may_gap=True,
+                   redis_options=["--appendfsync", "always"])
         for _ in range(2 if IS_LONG else 1):
             self.load_for(2.5, 8.0)
             self.kill_redis()
