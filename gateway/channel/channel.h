@@ -137,6 +137,10 @@ void cw_channel_greet(struct cw_channel *channel);
 /** OPENING is over: what the client sent meanwhile is handled, and it is read again. */
 void cw_channel_become_open(struct cw_channel *channel);
 
+/** Its client's IP address without port or brackets: what limits and bans go by; "unix" by a Unix
+ * socket. The channel's. */
+struct cw_bytes cw_channel_host(const struct cw_channel *channel);
+
 struct cw_log_object cw_channel_log(const struct cw_channel *channel);
 
 #endif
