@@ -14,6 +14,8 @@ What the protocol promises, and how it is held against the records:
 - A gap is right if nothing of what it covers was in the stream when it was told. One that covers
   nothing is right only where Redis has lost the last message that the subscriber knew, or does not know
   any more that it was the last before the next epoch: there Redis itself can't know.
+- A message that was sent to somebody, and neither acknowledged nor written when Redis was killed, is
+  owed to nobody.
 - Nothing comes twice, also under another id (a key that was forgotten), nothing behind a later one.
 - `recovered` is false if and only if a gap was told; a join's ok has a position up to which all has
   come and nothing above it.
@@ -61,15 +63,17 @@ class Facts:
         self.may_lose_data = may_lose_data
         self.samples = samples or {}      # group -> [(when, first position or None), ...]
         self.payloads = defaultdict(dict)  # group -> {position: (p, n)}
+        self.acked = defaultdict(set)     # group -> positions
         self.ids = defaultdict(list)      # (p, n) -> positions, rising
         self.sent_at = {}                 # (p, n) -> when it was sent first
-        self.ordered = {}                 # group -> positions, rising
+        self.ordered = {}                 # group -> positions that are owed, rising
         self.conflicts = []
 
     def gather(self):
         for number, group, _, events in self.records["publishers"]:
             for event in events:
                 if event[0] == ACKED:
+                    self.acked[group].add(event[3])
                     self._learn(group, event[3], (number, event[2]))
                 elif event[0] == SENT:
                     self.sent_at.setdefault((number, event[2]), event[1])
@@ -81,8 +85,8 @@ class Facts:
             for at, name in stream.items():
                 self._learn(group, at, name)
         for group, known in self.payloads.items():
-            self.ordered[group] = sorted(known)
-            for at in self.ordered[group]:
+            self.ordered[group] = [at for at in sorted(known) if not self.is_unwritten(group, at)]
+            for at in sorted(known):
                 self.ids[known[at]].append(at)
         return self
 
@@ -105,9 +109,15 @@ class Facts:
                 return first is None or first > at
         return True
 
+    def is_unwritten(self, group, at):
+        """Redis never acknowledged it, and has not kept it. Trimmed histories tell nothing of that."""
+        return (not self.samples and at not in self.acked[group]
+                and at not in self.streams.get(group, ()))
+
     def may_be_forgotten(self, group, at):
         """Redis lost it, and its key with it."""
-        return self.may_lose_data and at not in self.streams.get(group, ())
+        is_gone = self.may_lose_data and at not in self.streams.get(group, ())
+        return is_gone or self.is_unwritten(group, at)
 
 
 # === Publishers ==========================================================================================
@@ -319,7 +329,7 @@ class Reading:
                 continue
             predecessor = self.facts.predecessors.get((self.group, following[0]))
             is_known = predecessor == before and not self.facts.may_be_forgotten(self.group, before)
-            if following[0] == before[0] or is_known or not self.facts.may_lose_data:
+            if following[0] == before[0] or is_known:
                 self.complain("gap", f"{text_of(told)} after {text_of(before)}, and nothing is missing "
                                      f"before {text_of(following)}")
         self.gaps.clear()

@@ -181,6 +181,24 @@ class Json(AuditCase):
                            may_gap=True, may_lose_data=True)
         self.assertEqual(verdict.lost, 2)
 
+    def test_what_was_neither_written_nor_acknowledged(self):
+        publishers = [([*sent(1, 2, 3), (SENT, 4.0, 4), (UNKNOWN, 4.5, 4, "lost"), (SENT, 5.0, 4),
+                        (ACKED, 5.1, 4, (LATER, 1), False)], True)]
+        stream = {**{(E, n): (0, n) for n in (1, 2, 3)}, (LATER, 1): (0, 4)}
+        gap, rest = (GAP, 4.6, (LATER, 0)), (MESSAGE, 5.2, (LATER, 1), 0, 4)
+        lagging = [*joined(), *got(1, 2, 3, 4), gap, rest]
+        for other in ([*joined(), *got(1, 2, 3), gap, rest], [*joined(), *got(1, 2, 3), gap]):
+            verdict = self.judge(publishers, {"a": lagging, "b": other}, stream, may_gap=True,
+                                 predecessors={("g", LATER): (150, 0)})
+            self.assertEqual(verdict.lost, 0 if other[-1] == rest else 1)
+            self.assertEqual(verdict.duplicated, 0)
+        self.assertWell(self.judge(publishers, {"a": lagging}, stream, may_gap=True,
+                                   predecessors={("g", LATER): (E, 3)}))
+        # Acknowledged, it would be lost.
+        publishers[0][0].insert(9, (ACKED, 4.4, 4, (E, 4), False))
+        self.assertEqual(self.judge(publishers, {"a": [*joined(), *got(1, 2, 3), rest]}, stream,
+                                    predecessors={("g", LATER): (E, 3)}).lost, 1)
+
     def test_an_epoch_that_does_not_follow(self):
         publishers = [([(SENT, 4.0, 4), (ACKED, 4.1, 4, (LATER, 1), False)], False)]
         events = [*joined((E, 3)), (MESSAGE, 4.2, (LATER, 1), 0, 4)]

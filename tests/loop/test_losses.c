@@ -124,6 +124,24 @@ static void who_had_seen_all_that_was_sent_is_told_too(void **state)
     path_expect(eve, "{'op':'ok','id':1,'epoch':'3','offset':1,'recovered':true}");
 }
 
+/* Later restarts lose nothing, and what the node vouches for then is no message. */
+static void a_loss_is_told_once(void **state)
+{
+    struct path *path = *state;
+    struct path_client *far = path_json(path, 1);
+    struct path_client *ann = lose_two_of_five(path, far);
+    for (int i = 0; i < 3; i++) {
+        fake_time_advance(RECONNECT_MS);
+        fake_redis_restart(path->redis, FAKE_NOT_ANSWERED);
+    }
+    fake_time_advance(RECONNECT_MS);
+    path_expect_gap(ann, "room", 2, 0);
+    path_expect_nothing(ann);
+    path_publish(far, "room", 1, 1);
+    path_expect_numbers(ann, "room", far, 3, 1, 1);
+    path_expect_nothing(ann);
+}
+
 /* Whoever knows more may not have said so yet. */
 static void a_replay_waits_while_there_is_doubt(void **state)
 {
@@ -182,6 +200,7 @@ int main(void)
         path_test(though_the_log_has_gone_on),
         path_test(losses_that_follow_each_other_are_all_told),
         path_test(who_had_seen_all_that_was_sent_is_told_too),
+        path_test(a_loss_is_told_once),
         path_test(a_replay_waits_while_there_is_doubt),
         path_test(a_restart_that_lost_nothing_is_seamless_for_who_was_away),
         path_test(a_group_without_messages_is_not_vouched_for),
