@@ -33,6 +33,7 @@
 #define OFFSET_SECONDS(name)         offsetof(struct cw_config, name##_s)
 #define OFFSET_ENUM(name)            offsetof(struct cw_config, name)
 #define OFFSET_WORDS(name)           offsetof(struct cw_config, name)
+#define OFFSET_RATE(name)            offsetof(struct cw_config, name)
 
 #define ROW(name, type, default_text, min, max, help, is_reloadable, is_per_group)                 \
     {#name,         default_text, min, max, help, OFFSET_##type(name), CW_SETTING_##type,          \

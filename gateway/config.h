@@ -38,6 +38,7 @@
 #define CW_CONFIG_FIELD_SECONDS(name)         int64_t name##_s
 #define CW_CONFIG_FIELD_ENUM(name)            int64_t name
 #define CW_CONFIG_FIELD_WORDS(name)           int64_t name
+#define CW_CONFIG_FIELD_RATE(name)            int64_t name
 
 /* A byte for each row: its size is their number. */
 struct cw_setting_bytes {

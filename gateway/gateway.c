@@ -244,6 +244,8 @@ void cw_gateway_set_limits(struct cw_gateway *gateway, const struct cw_gateway_o
         .channel_ttl_s = options->channel_ttl_s,
         .channel_ttl_max_s = options->channel_ttl_max_s,
         .session_ttl_s = options->session_ttl_s,
+        .message_rate = options->message_rate,
+        .message_rate_ms = options->message_rate_ms,
         .closes_raw_on_gap = options->closes_raw_on_gap,
     };
     cw_cluster_set_wait_replicas(gateway->cluster, options->wait_replicas);

@@ -70,6 +70,8 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     options->max_message = (size_t)config->max_message;
     options->max_groups = (size_t)config->max_groups;
     options->send_queue_max = (size_t)config->send_queue_max;
+    options->message_rate = cw_rate_count(config->message_rate);
+    options->message_rate_ms = cw_rate_ms(config->message_rate);
     options->events_mask = (unsigned)config->events;
     options->events_max = config->events_max;
     options->wait_replicas = (int)config->wait_replicas;

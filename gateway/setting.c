@@ -178,6 +178,56 @@ static void format_words(const struct cw_setting *setting, int64_t words, char *
     }
 }
 
+/* "N/TIME", each within its part of the row's min and max; the parts of those are good. */
+static bool split_rate(const char *text, int64_t *ret_count, int64_t *ret_ms)
+{
+    char digits[20];
+    size_t size = strcspn(text, "/");
+    if (text[size] != '/' || size >= sizeof(digits))
+        return false;
+    memcpy(digits, text, size);
+    digits[size] = '\0';
+    return parse_number(digits, no_units, ret_count) &&
+           parse_number(text + size + 1, time_units, ret_ms);
+}
+
+static bool read_rate(const struct cw_setting *setting, const char *text, int64_t *ret_rate)
+{
+    int64_t count = 0, count_min = 0, count_max = 0;
+    int64_t ms = 0, ms_min = 0, ms_max = 0;
+    if (strcmp(text, "0") == 0) {
+        *ret_rate = 0;
+        return true;
+    }
+    if (!split_rate(text, &count, &ms) || !split_rate(setting->min, &count_min, &ms_min) ||
+        !split_rate(setting->max, &count_max, &ms_max) || count < count_min || count > count_max ||
+        ms < ms_min || ms > ms_max)
+        return false;
+    *ret_rate = count << CW_RATE_TIME_BITS | ms;
+    return true;
+}
+
+/* In the largest unit that divides it; 0 has none. */
+static void format_number(int64_t number, const struct unit *units, char *text, size_t size)
+{
+    while (number % units->size != 0)
+        units++;
+    if (number == 0)
+        (void)snprintf(text, size, "0");
+    else
+        (void)snprintf(text, size, "%lld%s", (long long)(number / units->size), units->name);
+}
+
+static void format_rate(int64_t rate, char *text, size_t size)
+{
+    char time[32];
+    format_number(cw_rate_ms(rate), time_units, time, sizeof(time));
+    if (rate == 0)
+        (void)snprintf(text, size, "0");
+    else
+        (void)snprintf(text, size, "%lld/%s", (long long)cw_rate_count(rate), time);
+}
+
 int cw_listen_address_parse(const char *text, struct cw_listen_address *ret_address)
 {
     struct cw_listen_address address = {0};
@@ -328,6 +378,10 @@ void cw_setting_allowed(const struct cw_setting *setting, char *text, size_t siz
     case CW_SETTING_WORDS:
         (void)snprintf(text, size, "any of %s, separated by commas", setting->min);
         break;
+    case CW_SETTING_RATE:
+        (void)snprintf(text, size, "0, or N/TIME such as 20/60s, from %s to %s", setting->min,
+                       setting->max);
+        break;
     default:
         (void)snprintf(text, size, "%s", texts[setting->type]);
         break;
@@ -347,6 +401,8 @@ int cw_setting_parse(const struct cw_setting *setting, const char *text, char *e
         is_good = read_enum(setting, text, &value.number);
     else if (setting->type == CW_SETTING_WORDS)
         is_good = read_words(setting, text, &value.number);
+    else if (setting->type == CW_SETTING_RATE)
+        is_good = read_rate(setting, text, &value.number);
     else if (cw_setting_is_text(setting))
         is_good = is_good_text(setting, text, why, sizeof(why));
     else
@@ -407,12 +463,10 @@ void cw_setting_format(const struct cw_setting *setting, const struct cw_setting
         return;
     }
 
-    int64_t number = value->number * (setting->type == CW_SETTING_SECONDS ? 1000 : 1);
-    const struct unit *unit = units_of(setting);
-    while (number % unit->size != 0)
-        unit++;
-    if (number == 0)
-        (void)snprintf(text, size, "0");
-    else
-        (void)snprintf(text, size, "%lld%s", (long long)(number / unit->size), unit->name);
+    if (setting->type == CW_SETTING_RATE) {
+        format_rate(value->number, text, size);
+        return;
+    }
+    format_number(value->number * (setting->type == CW_SETTING_SECONDS ? 1000 : 1),
+                  units_of(setting), text, size);
 }

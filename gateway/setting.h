@@ -18,7 +18,8 @@
     ROW(PREFIX, TEXT, "PREFIX") ROW(FILE_NAME, TEXT, "PATH") ROW(ORIGINS, TEXT, "GLOBS") \
     ROW(MODULES, TEXT, "PATH.so[:ARGS]") \
     ROW(INTEGER, NUMBER, "N") ROW(BYTES, NUMBER, "SIZE") ROW(DURATION, NUMBER, "TIME") \
-    ROW(SECONDS, NUMBER, "TIME") ROW(ENUM, NUMBER, "WORD") ROW(WORDS, NUMBER, "WORDS")
+    ROW(SECONDS, NUMBER, "TIME") ROW(ENUM, NUMBER, "WORD") ROW(WORDS, NUMBER, "WORDS") \
+    ROW(RATE, NUMBER, "N/TIME")
 /* clang-format on */
 
 enum cw_setting_type {
@@ -44,9 +45,20 @@ struct cw_setting {
 struct cw_setting_value {
     char *text;
     /* DURATION: ms; SECONDS: s; BYTES: bytes; ENUM: index of the word; WORDS: a bit for each word,
-     * the first of the row is 1 */
+     * the first of the row is 1; RATE: see below */
     int64_t number;
 };
+
+/* A RATE, so many in so much time, is one number: 0 is none. */
+#define CW_RATE_TIME_BITS 40
+static inline int64_t cw_rate_count(int64_t rate)
+{
+    return rate >> CW_RATE_TIME_BITS;
+}
+static inline int64_t cw_rate_ms(int64_t rate)
+{
+    return rate & ((INT64_C(1) << CW_RATE_TIME_BITS) - 1);
+}
 
 bool cw_setting_is_text(const struct cw_setting *setting);
 const char *cw_setting_type_word(const struct cw_setting *setting);

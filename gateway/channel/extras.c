@@ -22,7 +22,8 @@ static bool is_empty(const struct cw_extras *extras)
 {
     return cw_events_are_none(&extras->events) && extras->send_filter.fn == NULL &&
            extras->receive_filter.fn == NULL && extras->receive.fn == NULL &&
-           extras->data == NULL && extras->facts == NULL && extras->user == NULL;
+           extras->data == NULL && extras->facts == NULL && extras->user == NULL &&
+           !extras->bucket.is_begun;
 }
 
 void cw_extras_shrink(struct cw_channel *channel)

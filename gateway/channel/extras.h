@@ -12,6 +12,7 @@
 #include <chanway/channel.h>
 
 #include "base/list.h"
+#include "channel/bucket.h"
 #include "channel/events.h"
 
 #include <stdbool.h>
@@ -40,6 +41,7 @@ struct cw_extras {
     struct cw_own_data *data; /* owned list */
     char *facts;              /* owned; channel/websocket.h; NULL: none */
     char *user;               /* owned; NULL: not authenticated */
+    struct cw_bucket bucket;  /* what message-rate leaves it */
     bool is_in_send_filter;   /* what is sent from there does not pass it again */
     bool is_over;             /* nothing is attached any more */
 };

@@ -32,6 +32,8 @@ struct cw_limits {
     int64_t channel_ttl_s;         /* 0: no limit */
     int64_t channel_ttl_max_s;     /* 0: no limit */
     int64_t session_ttl_s;         /* how long a lost channel may be resumed; 0: not at all */
+    int64_t message_rate;          /* ops of one channel in message_rate_ms; 0: no limit */
+    int64_t message_rate_ms;
     bool closes_raw_on_gap;
 };
 

@@ -10,6 +10,7 @@
 #include "channel/stream.h"
 #include "handlers/handlers.h"
 #include "middleware/chain.h"
+#include "middleware/message_rate.h"
 #include "protocol/command.h"
 #include "protocol/event.h"
 
@@ -88,7 +89,12 @@ void cw_dispatch_frame(struct cw_channel *channel, bool is_binary, struct cw_byt
         channel->has_old_token = false;
         cw_cluster_settle_session(channel->mirror);
     }
-    if (read_command(channel, is_binary, frame, &command, &error) != CW_OK) {
+    int rc = read_command(channel, is_binary, frame, &command, &error);
+    if (channel->node->limits.message_rate > 0 &&
+        !cw_message_rate_allows(channel, rc == CW_OK ? &command : NULL,
+                                rc == CW_OK ? &command.id : &error.id))
+        return;
+    if (rc != CW_OK) {
         refuse_frame(channel, &error);
         return;
     }

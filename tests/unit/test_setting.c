@@ -172,6 +172,57 @@ static void several_words_are_a_bit_each(void **state)
                                 "any of connect|disconnect|message|join|leave|error, separated by");
 }
 
+static void a_rate_is_so_many_in_so_much_time(void **state)
+{
+    struct config_case *fixture = *state;
+    static const struct {
+        const char *flag;
+        int64_t count, ms;
+        const char *shown;
+    } rows[] = {
+        {"--message-rate=0", 0, 0, "0"},
+        {"--message-rate=1/100ms", 1, 100, "1/100ms"},
+        {"--message-rate=20/60s", 20, 60000, "20/1m"},
+        {"--message-rate=100/1500ms", 100, 1500, "100/1500ms"},
+        {"--message-rate=1000000/1d", 1000000, 86400000, "1000000/1d"},
+    };
+    static const char *const bad[] = {"--message-rate=",
+                                      "--message-rate=20",
+                                      "--message-rate=20/",
+                                      "--message-rate=/60s",
+                                      "--message-rate=20/60",
+                                      "--message-rate=0/60s",
+                                      "--message-rate=20/0",
+                                      "--message-rate=1/99ms",
+                                      "--message-rate=1000001/1d",
+                                      "--message-rate=1/25h",
+                                      "--message-rate=-1/1s",
+                                      "--message-rate=1/-1s",
+                                      "--message-rate=1 / 1s",
+                                      "--message-rate=1.5/1s",
+                                      "--message-rate=1/1s/1s",
+                                      "--message-rate=00",
+                                      "--message-rate=1s/1",
+                                      "--message-rate=1/1S",
+                                      "--message-rate=/",
+                                      "--message-rate=1/9999999999999999999d",
+                                      "--message-rate=99999999999999999999999999/1s"};
+    int setting = 0;
+    while (strcmp(cw_settings[setting].field, "message_rate") != 0)
+        setting++;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[40];
+        assert_int_equal(config_case_load_flag(fixture, rows[i].flag), CW_OK);
+        assert_int_equal(cw_rate_count(fixture->config.message_rate), rows[i].count);
+        assert_int_equal(cw_rate_ms(fixture->config.message_rate), rows[i].ms);
+        struct cw_setting_value value = cw_config_value(&fixture->config, setting);
+        cw_setting_format(&cw_settings[setting], &value, text, sizeof(text));
+        assert_string_equal(text, rows[i].shown);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        config_case_refuse_flag(fixture, bad[i], "0, or N/TIME such as 20/60s, from 1/100ms");
+}
+
 static void texts_are_checked_by_their_type(void **state)
 {
     struct config_case *fixture = *state;
@@ -295,8 +346,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RUN_TEST(numbers_hold_at_their_bounds),      RUN_TEST(units_mean_what_they_say),
         RUN_TEST(words_are_those_of_their_row),      RUN_TEST(several_words_are_a_bit_each),
-        RUN_TEST(texts_are_checked_by_their_type),   RUN_TEST(socket_paths_fit_a_socket_address),
-        cmocka_unit_test(addresses_are_taken_apart), RUN_TEST(errors_never_show_a_password),
+        RUN_TEST(a_rate_is_so_many_in_so_much_time), RUN_TEST(texts_are_checked_by_their_type),
+        RUN_TEST(socket_paths_fit_a_socket_address), cmocka_unit_test(addresses_are_taken_apart),
+        RUN_TEST(errors_never_show_a_password),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
