@@ -27,6 +27,7 @@
 #define OFFSET_FILE_NAME(name)       offsetof(struct cw_config, name)
 #define OFFSET_MODULES(name)         offsetof(struct cw_config, name)
 #define OFFSET_ORIGINS(name)         offsetof(struct cw_config, name)
+#define OFFSET_NETWORKS(name)        offsetof(struct cw_config, name)
 #define OFFSET_INTEGER(name)         offsetof(struct cw_config, name)
 #define OFFSET_BYTES(name)           offsetof(struct cw_config, name)
 #define OFFSET_DURATION(name)        offsetof(struct cw_config, name##_ms)
@@ -627,21 +628,4 @@ struct cw_history_limits cw_config_history(const struct cw_config *config, struc
         .bytes = value_for_group(config, offsetof(struct cw_config, history_bytes), group),
         .keys_max = value_for_group(config, offsetof(struct cw_config, keys_max), group),
     };
-}
-
-bool cw_config_allows_origin(const struct cw_config *config, struct cw_bytes origin)
-{
-    if (origin.size == 0)
-        return true;
-    for (const char *at = config->allow_origin; *at != '\0';) {
-        at += strspn(at, ", \t");
-        size_t size = strcspn(at, ",");
-        size_t trimmed = size;
-        while (trimmed > 0 && (at[trimmed - 1] == ' ' || at[trimmed - 1] == '\t'))
-            trimmed--;
-        if (cw_glob_matches(cw_bytes_make(at, trimmed), origin))
-            return true;
-        at += size;
-    }
-    return false;
 }

@@ -32,6 +32,7 @@
 #define CW_CONFIG_FIELD_FILE_NAME(name)       char *name
 #define CW_CONFIG_FIELD_MODULES(name)         char *name
 #define CW_CONFIG_FIELD_ORIGINS(name)         char *name
+#define CW_CONFIG_FIELD_NETWORKS(name)        char *name
 #define CW_CONFIG_FIELD_INTEGER(name)         int64_t name
 #define CW_CONFIG_FIELD_BYTES(name)           int64_t name
 #define CW_CONFIG_FIELD_DURATION(name)        int64_t name##_ms
@@ -132,9 +133,6 @@ CW_MUST_CHECK int cw_config_reload(int argc, char *const argv[], char *const env
 
 /** What is kept of `group`. */
 struct cw_history_limits cw_config_history(const struct cw_config *config, struct cw_bytes group);
-
-/** Whether a browser page of `origin` may connect; empty (no such header): it may. */
-bool cw_config_allows_origin(const struct cw_config *config, struct cw_bytes origin);
 
 /** Writes one line for each variable CHANWAY_... that is no setting, but nearly: a warning at
  * start. */

@@ -213,6 +213,7 @@ void cw_gateway_options_init(struct cw_gateway_options *options)
         .redis_prefix = "cw",
         .data_dir = "./run",
         .allow_origin = "*",
+        .trusted_proxies = "",
         .heartbeat_interval_ms = 15000,
         .heartbeat_timeout_ms = 30000,
         .op_timeout_ms = 5000,
@@ -303,18 +304,32 @@ static int build_node(struct cw_gateway *gateway, const struct cw_gateway_option
     return node->parser == NULL ? CW_ERR_NOMEM : CW_OK;
 }
 
-static int build_server(struct cw_gateway *gateway, const struct cw_gateway_options *options,
-                        char *error, size_t error_size)
+static struct cw_ws_server_options server_options(struct cw_gateway *gateway,
+                                                  const struct cw_gateway_options *options)
 {
-    struct cw_ws_server_options server_options = {
+    return (struct cw_ws_server_options){
         .event_base = gateway->base,
         .node = &gateway->node,
         .listen = options->listen,
         .admin_listen = options->admin_listen,
         .path = options->path,
         .allow_origin = options->allow_origin,
+        .trusted_proxies = options->trusted_proxies,
     };
-    return cw_ws_server_create(&server_options, error, error_size, &gateway->server);
+}
+
+static int build_server(struct cw_gateway *gateway, const struct cw_gateway_options *options,
+                        char *error, size_t error_size)
+{
+    struct cw_ws_server_options of_server = server_options(gateway, options);
+    return cw_ws_server_create(&of_server, error, error_size, &gateway->server);
+}
+
+int cw_gateway_set_access(struct cw_gateway *gateway, const struct cw_gateway_options *options,
+                          char *error, size_t error_size)
+{
+    struct cw_ws_server_options of_server = server_options(gateway, options);
+    return cw_ws_server_reload(gateway->server, &of_server, error, error_size);
 }
 
 static int build(struct cw_gateway *gateway, const struct cw_gateway_options *options, char *error,

@@ -57,6 +57,7 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     options->redis_prefix = config->redis_prefix;
     options->data_dir = config->data_dir;
     options->allow_origin = config->allow_origin;
+    options->trusted_proxies = config->trusted_proxies;
     options->channel_ttl_s = config->channel_ttl_s;
     options->channel_ttl_max_s = config->channel_ttl_max_s;
     options->session_ttl_s = config->session_ttl_s;
@@ -105,6 +106,8 @@ static void on_reload_signal(evutil_socket_t number, short what, void *arg)
     } else {
         fill_options(program, &options);
         cw_gateway_set_limits(program->gateway, &options);
+        if (cw_gateway_set_access(program->gateway, &options, error, sizeof(error)) != CW_OK)
+            cw_log_error(cw_log_node(), "who is let in stays as it was: %s", error);
         cw_log_init((enum cw_log_level)program->config.log_level,
                     (enum cw_log_format)program->config.log_format);
         cw_log_info(cw_log_node(), "settings reloaded");

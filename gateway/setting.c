@@ -4,6 +4,7 @@
  */
 #include "setting.h"
 
+#include "base/address.h"
 #include "names.h"
 #include "redis_url.h"
 
@@ -299,6 +300,15 @@ static bool is_origins(const char *text)
     }
 }
 
+static bool is_networks(const char *text)
+{
+    struct cw_networks networks;
+    if (cw_networks_parse(cw_bytes_text(text), &networks) != CW_OK)
+        return false;
+    cw_networks_finish(&networks);
+    return true;
+}
+
 static bool has_control_character(const char *text)
 {
     for (const char *at = text; *at != '\0'; at++) {
@@ -335,6 +345,8 @@ static bool is_good_text(const struct cw_setting *setting, const char *text, cha
         return cw_prefix_is_valid(cw_bytes_text(text));
     case CW_SETTING_ORIGINS:
         return is_origins(text);
+    case CW_SETTING_NETWORKS:
+        return is_networks(text);
     case CW_SETTING_REDIS:
         return is_redis(text, why, why_size);
     default:
@@ -354,6 +366,7 @@ void cw_setting_allowed(const struct cw_setting *setting, char *text, size_t siz
         [CW_SETTING_PREFIX] = "1 to 32 bytes of A-Z a-z 0-9 _ . : -",
         [CW_SETTING_FILE_NAME] = "the name of a folder or file",
         [CW_SETTING_MODULES] = "PATH.so or PATH.so:ARGS; several: repeated, or separated by ;",
+        [CW_SETTING_NETWORKS] = "networks separated by commas, such as 10.0.0.0/8, or unix",
         [CW_SETTING_ORIGINS] = "globs separated by commas, such as https://*.example.com",
     };
     switch (setting->type) {

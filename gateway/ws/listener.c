@@ -5,7 +5,6 @@
 
 #include <event2/event.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -37,37 +36,7 @@ struct cw_listener {
     char address[sizeof(struct sockaddr_un) + 8];
 };
 
-/* --- addresses ------------------------------------------------------------------------------- */
-
-static void write_address(const struct sockaddr_storage *address, char *text, size_t size)
-{
-    char host[INET6_ADDRSTRLEN] = "";
-    if (address->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)address;
-        inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-        (void)snprintf(text, size, "%s:%u", host, ntohs(in->sin_port));
-    } else if (address->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)address;
-        if (IN6_IS_ADDR_V4MAPPED(&in->sin6_addr)) {
-            inet_ntop(AF_INET, &in->sin6_addr.s6_addr[12], host, sizeof(host));
-            (void)snprintf(text, size, "%s:%u", host, ntohs(in->sin6_port));
-        } else {
-            inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof(host));
-            (void)snprintf(text, size, "[%s]:%u", host, ntohs(in->sin6_port));
-        }
-    } else {
-        (void)snprintf(text, size, "unix");
-    }
-}
-
-void cw_peer_text(int fd, char ret_text[CW_PEER_TEXT_SIZE])
-{
-    struct sockaddr_storage address = {0};
-    socklen_t size = sizeof(address);
-    if (getpeername(fd, (struct sockaddr *)&address, &size) < 0)
-        address.ss_family = AF_UNSPEC;
-    write_address(&address, ret_text, CW_PEER_TEXT_SIZE);
-}
+/* --- listening ------------------------------------------------------------------------------- */
 
 /* Splits "HOST:PORT" or "[HOST]:PORT" into `host`, without brackets, and the port. False: neither.
  */
@@ -92,8 +61,6 @@ static bool split_address(const char *address, char *host, size_t host_size, con
     *ret_port = colon + 1;
     return strlen(colon + 1) <= 5 && strtol(colon + 1, NULL, 10) <= 65535;
 }
-
-/* --- listening ------------------------------------------------------------------------------- */
 
 static int fail_io(char *error, size_t error_size, const char *address, const char *what)
 {
@@ -220,7 +187,9 @@ static void on_readable(evutil_socket_t fd, short events, void *arg)
     (void)events;
     struct cw_listener *listener = arg;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+        socklen_t size = sizeof(peer);
+        int client = accept4(fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (client < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
                 pause_accepting(listener);
@@ -233,7 +202,8 @@ static void on_readable(evutil_socket_t fd, short events, void *arg)
             const int on = 1;
             (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         }
-        listener->on_accept(listener->arg, listener, client);
+        struct cw_address address = cw_address_of_sockaddr(&peer);
+        listener->on_accept(listener->arg, listener, client, &address);
     }
 }
 
@@ -264,7 +234,8 @@ int cw_listener_create(struct event_base *event_base, const char *address, cw_ac
         struct sockaddr_storage bound = {0};
         socklen_t size = sizeof(bound);
         (void)getsockname(listener->fd, (struct sockaddr *)&bound, &size);
-        write_address(&bound, listener->address, sizeof(listener->address));
+        struct cw_address where = cw_address_of_sockaddr(&bound);
+        (void)cw_address_write(&where, listener->address);
     }
     listener->readable =
         event_new(event_base, listener->fd, EV_READ | EV_PERSIST, on_readable, listener);

@@ -10,13 +10,16 @@
 
 #include <chanway/error.h>
 
+#include "base/address.h"
+
 #include <stddef.h>
 
 struct cw_listener;
 struct event_base;
 
-/** A client: a non-blocking socket, which is the callee's from now on. */
-typedef void (*cw_accept_fn)(void *arg, struct cw_listener *listener, int fd);
+/** A client: a non-blocking socket, which is the callee's from now on. `peer` is who connected. */
+typedef void (*cw_accept_fn)(void *arg, struct cw_listener *listener, int fd,
+                             const struct cw_address *peer);
 
 /**
  * Listens on `address`: "HOST:PORT", "[IPV6]:PORT" ("[::]" takes IPv4 as well), "unix:PATH" (a dead
@@ -34,10 +37,5 @@ void cw_listener_destroy(struct cw_listener *listener);
 
 /** Where it really listens, written as above; the listener's. */
 const char *cw_listener_address(const struct cw_listener *listener);
-
-#define CW_PEER_TEXT_SIZE 64
-
-/** Who is at the other end of `fd`: "10.0.0.7:51514", "[2001:db8::1]:443", "unix". */
-void cw_peer_text(int fd, char ret_text[CW_PEER_TEXT_SIZE]);
 
 #endif

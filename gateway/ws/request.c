@@ -9,7 +9,6 @@
 #include "protocol/handshake.h"
 #include "ws/head.h"
 #include "ws/linger.h"
-#include "ws/listener.h"
 #include "ws/query.h"
 #include "ws/session_wait.h"
 #include "ws/state.h"
@@ -32,13 +31,15 @@ struct cw_answer {
     bool is_last;
 };
 
-struct cw_request *cw_request_create(struct cw_ws_server *server, bool is_admin)
+struct cw_request *cw_request_create(struct cw_ws_server *server, bool is_admin,
+                                     const struct cw_address *peer)
 {
     struct cw_request *request = calloc(1, sizeof(*request));
     if (request == NULL)
         return NULL;
     request->server = server;
     request->is_admin = is_admin;
+    request->peer = *peer;
     return request;
 }
 
@@ -251,11 +252,8 @@ int cw_request_on_upgrade(struct cw_request *request, struct lws *wsi, const cha
     request->refusal = cw_upgrade_admit(request->server);
     if (request->refusal.code == 0)
         resume = find_resume(request, &handshake);
-    if (request->refusal.code == 0) {
-        char address[CW_PEER_TEXT_SIZE];
-        cw_peer_text(lws_get_socket_fd(wsi), address);
-        rc = cw_upgrade_create_channel(request, wsi, &handshake, resume, address);
-    }
+    if (request->refusal.code == 0)
+        rc = cw_upgrade_create_channel(request, wsi, &handshake, resume);
     cw_handshake_finish(&handshake);
     if (rc == CW_OK)
         return 0;

@@ -8,6 +8,7 @@
 
 #include <chanway/error.h>
 
+#include "base/address.h"
 #include "protocol/kind.h"
 
 #include <stdbool.h>
@@ -37,6 +38,7 @@ struct cw_refusal {
  * established. */
 struct cw_request {
     struct cw_ws_server *server;
+    struct cw_address peer;       /* who connected */
     bool is_admin;                /* came in by the admin listener */
     bool was_looked_at;           /* the first head has been checked, or came in pieces */
     bool is_head_done;            /* this request's head has been handed to us */
@@ -49,7 +51,8 @@ struct cw_request {
     struct cw_answer *answer; /* a body that is being sent; NULL: none */
 };
 
-struct cw_request *cw_request_create(struct cw_ws_server *server, bool is_admin);
+struct cw_request *cw_request_create(struct cw_ws_server *server, bool is_admin,
+                                     const struct cw_address *peer);
 /** Also closes a channel that did not get its 101. NULL is fine. */
 void cw_request_destroy(struct cw_request *request);
 

@@ -187,11 +187,13 @@ static void on_tick(void *arg)
 
 /* --- clients come in ------------------------------------------------------------------------- */
 
-static void on_accept(void *arg, struct cw_listener *listener, int fd)
+static void on_accept(void *arg, struct cw_listener *listener, int fd,
+                      const struct cw_address *peer)
 {
     struct cw_ws_server *server = arg;
     cw_loop_request_post_turn(server->loop);
-    struct cw_request *request = cw_request_create(server, listener == server->admin_listener);
+    struct cw_request *request =
+        cw_request_create(server, listener == server->admin_listener, peer);
     if (request == NULL) {
         close(fd);
         return;
@@ -281,6 +283,29 @@ static int create_parts(struct cw_ws_server *server)
                                &server->heartbeat);
 }
 
+int cw_ws_server_reload(struct cw_ws_server *server, const struct cw_ws_server_options *options,
+                        char *error, size_t error_size)
+{
+    struct cw_networks trusted;
+    int rc = cw_networks_parse(cw_bytes_text(options->trusted_proxies), &trusted);
+    if (rc < 0) {
+        (void)snprintf(error, error_size, "trusted-proxies: %s",
+                       rc == CW_ERR_INVALID ? "not a list of networks" : cw_error_text(rc));
+        return rc;
+    }
+    char *allow_origin = strdup(options->allow_origin != NULL ? options->allow_origin : "*");
+    if (allow_origin == NULL) {
+        cw_networks_finish(&trusted);
+        (void)snprintf(error, error_size, "%s", cw_error_text(CW_ERR_NOMEM));
+        return CW_ERR_NOMEM;
+    }
+    free(server->allow_origin);
+    server->allow_origin = allow_origin;
+    cw_networks_finish(&server->trusted);
+    server->trusted = trusted;
+    return CW_OK;
+}
+
 int cw_ws_server_create(const struct cw_ws_server_options *options, char *error, size_t error_size,
                         struct cw_ws_server **ret_server)
 {
@@ -295,9 +320,11 @@ int cw_ws_server_create(const struct cw_ws_server_options *options, char *error,
     cw_list_init(&server->resumed);
     cw_list_init(&server->waits);
     server->path = strdup(options->path != NULL ? options->path : "/ws");
-    server->allow_origin = strdup(options->allow_origin != NULL ? options->allow_origin : "*");
     server->scratch = malloc(CW_FLUSH_SCRATCH);
-    if (server->path == NULL || server->allow_origin == NULL || server->scratch == NULL)
+    if (server->path == NULL || server->scratch == NULL)
+        goto fail;
+    rc = cw_ws_server_reload(server, options, error, error_size);
+    if (rc < 0)
         goto fail;
 
     raise_open_files(options->node->limits.max_connections);
@@ -362,6 +389,7 @@ void cw_ws_server_destroy(struct cw_ws_server *server)
     cw_linger_destroy(server->linger);
     cw_loop_destroy(server->loop);
     free(server->scratch);
+    cw_networks_finish(&server->trusted);
     free(server->allow_origin);
     free(server->path);
     free(server);

@@ -27,6 +27,7 @@ struct cw_ws_server_options {
     const char *admin_listen;      /* the same; NULL or empty: off */
     const char *path;              /* of the WebSocket; NULL: "/ws" */
     const char *allow_origin;      /* comma-separated globs; NULL: "*" */
+    const char *trusted_proxies;   /* comma-separated networks; NULL: none */
 };
 
 /**
@@ -38,6 +39,14 @@ struct cw_ws_server_options {
  */
 CW_MUST_CHECK int cw_ws_server_create(const struct cw_ws_server_options *options, char *error,
                                       size_t error_size, struct cw_ws_server **ret_server);
+
+/**
+ * Takes over `allow_origin` and `trusted_proxies`: whoever connects from now on is judged by them.
+ * CW_ERR_INVALID, CW_ERR_NOMEM: all is as it was; `error` says it in words.
+ */
+CW_MUST_CHECK int cw_ws_server_reload(struct cw_ws_server *server,
+                                      const struct cw_ws_server_options *options, char *error,
+                                      size_t error_size);
 
 /** Where it really listens (port 0 is any free one); the server's. NULL: there is no admin
  * listener. */

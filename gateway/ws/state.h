@@ -4,6 +4,7 @@
 #ifndef CW_WS_STATE_H
 #define CW_WS_STATE_H
 
+#include "base/address.h"
 #include "base/list.h"
 
 #include <stdbool.h>
@@ -35,6 +36,7 @@ struct cw_ws_server {
     struct cw_linger *linger;
     char *path;
     char *allow_origin;
+    struct cw_networks trusted;  /* whose X-Forwarded-For is believed */
     struct cw_request *adopting; /* its socket is being handed to the library */
     struct cw_list closing;      /* cw_connection.closing, the earliest first */
     struct cw_list resumed;      /* cw_connection.resumed */

@@ -6,10 +6,12 @@
 #include "ws/upgrade.h"
 
 #include "base/clock.h"
+#include "base/stats.h"
 #include "base/writer.h"
 #include "channel/channel.h"
 #include "channel/node.h"
-#include "names.h"
+#include "protocol/forwarded.h"
+#include "protocol/origin.h"
 #include "ws/facts.h"
 #include "ws/query.h"
 #include "ws/state.h"
@@ -162,20 +164,16 @@ static int check_headers(struct upgrade *upgrade)
 
 static int check_origin(struct upgrade *upgrade)
 {
-    int size = lws_hdr_total_length(upgrade->wsi, WSI_TOKEN_ORIGIN);
     const char *globs = upgrade->request->server->allow_origin;
+    int size = lws_hdr_total_length(upgrade->wsi, WSI_TOKEN_ORIGIN);
     if (size == 0 || strcmp(globs, "*") == 0)
         return CW_OK;
-    char origin[512];
-    if (copy_header(upgrade, WSI_TOKEN_ORIGIN, origin, sizeof(origin)) > 0) {
-        while (*globs != '\0') {
-            globs += strspn(globs, ", \t");
-            size_t length = strcspn(globs, ", \t");
-            if (length > 0 && cw_glob_matches(cw_bytes_make(globs, length), cw_bytes_text(origin)))
-                return CW_OK;
-            globs += length;
-        }
-    }
+    char origin[CW_ORIGIN_MAX + 1];
+    bool is_single = lws_hdr_fragment_length(upgrade->wsi, WSI_TOKEN_ORIGIN, 1) <= 0;
+    if (is_single && copy_header(upgrade, WSI_TOKEN_ORIGIN, origin, sizeof(origin)) > 0 &&
+        cw_origin_is_allowed(globs, cw_bytes_text(origin)))
+        return CW_OK;
+    CW_STAT(handshakes_origin_refused_total) += 1;
     return fail(upgrade, 403, "this Origin is not allowed", NULL);
 }
 
@@ -263,11 +261,37 @@ static char *copy_bearer(struct lws *wsi, int *ret_rc)
     return value;
 }
 
-int cw_upgrade_create_channel(struct cw_request *request, struct lws *wsi,
-                              struct cw_handshake *handshake, const struct cw_resume *resume,
-                              const char *address)
+/* Who the client is: the other end of the socket, or whom trusted proxies name. CW_ERR_NOMEM. */
+static int write_client(const struct cw_request *request, struct lws *wsi,
+                        char ret_text[CW_ADDRESS_TEXT_SIZE])
 {
-    int rc;
+    const struct cw_networks *trusted = &request->server->trusted;
+    struct cw_address client = request->peer;
+    int size = lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR);
+    if (size > 0 && cw_networks_have(trusted, &client)) {
+        /* The library joins several lines by commas. */
+        char *values = malloc((size_t)size + 1);
+        if (values == NULL)
+            return CW_ERR_NOMEM;
+        bool is_whole = true;
+        if (lws_hdr_copy(wsi, values, size + 1, WSI_TOKEN_X_FORWARDED_FOR) > 0)
+            client = cw_forwarded_client(trusted, &client, cw_bytes_text(values), &is_whole);
+        free(values);
+        CW_STAT(proxy_clients_total) += 1;
+        if (!is_whole)
+            CW_STAT(proxy_hops_unread_total) += 1;
+    }
+    (void)cw_address_write(&client, ret_text);
+    return CW_OK;
+}
+
+int cw_upgrade_create_channel(struct cw_request *request, struct lws *wsi,
+                              struct cw_handshake *handshake, const struct cw_resume *resume)
+{
+    char address[CW_ADDRESS_TEXT_SIZE];
+    int rc = write_client(request, wsi, address);
+    if (rc < 0)
+        return rc;
     char *bearer = copy_bearer(wsi, &rc);
     if (rc < 0)
         return rc;

@@ -33,6 +33,6 @@ struct cw_refusal cw_upgrade_refuse(int code, const char *reason);
  * the one of the URL. */
 CW_MUST_CHECK int cw_upgrade_create_channel(struct cw_request *request, struct lws *wsi,
                                             struct cw_handshake *handshake,
-                                            const struct cw_resume *resume, const char *address);
+                                            const struct cw_resume *resume);
 
 #endif

@@ -82,15 +82,16 @@ class Ended(AssertionError):
 
 
 class WebSocket:
-    """One connection. Pings are answered unless `answers_pings` is false; they are counted."""
+    """One connection. Pings are answered unless `answers_pings` is false; they are counted.
+    `headers`: a dict, or pairs."""
 
     def __init__(self, address, path="/ws", protocol=None, headers=None, answers_pings=True,
-                 receive_buffer=None, timeout=10.0):
-        self.wire = Wire(address, timeout, receive_buffer)
+                 receive_buffer=None, timeout=10.0, source=None):
+        self.wire = Wire(address, timeout, receive_buffer, source)
         self.answers_pings = answers_pings
         self.pings = 0
         self.close_code = None
-        fields = list((headers or {}).items())
+        fields = list(headers.items() if isinstance(headers, dict) else headers or ())
         if protocol:
             fields.append(("Sec-WebSocket-Protocol", protocol))
         request, key = handshake(path, headers=fields)

@@ -10,9 +10,9 @@ class Closed(ConnectionError):
 
 
 class Wire:
-    """`address`: (host, port), or the path of a unix socket."""
+    """`address`: (host, port), or the path of a unix socket; `source`: the host to come from."""
 
-    def __init__(self, address, timeout=10.0, receive_buffer=None):
+    def __init__(self, address, timeout=10.0, receive_buffer=None, source=None):
         is_path = isinstance(address, str)
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.socket = socket.socket(socket.AF_UNIX if is_path else family)
@@ -20,6 +20,8 @@ class Wire:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout)
         try:
+            if source:
+                self.socket.bind((source, 0))
             self.socket.connect(address)
             if not is_path:
                 self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -369,31 +369,6 @@ static void globs_are_checked(void **state)
     assert_int_equal(fixture->config.override_count, 0);
 }
 
-static void origins_are_matched_by_globs(void **state)
-{
-    struct config_case *fixture = *state;
-    static const struct {
-        const char *origin;
-        bool is_allowed;
-    } rows[] = {
-        {"", true},
-        {"https://a.example", true},
-        {"https://a.example.evil", false},
-        {"http://a.example", false},
-        {"https://x.b.example", true},
-        {"https://b.example", false},
-        {"null", false},
-    };
-    assert_int_equal(
-        config_case_load_flag(fixture, "--allow-origin= https://a.example , https://*.b.example "),
-        CW_OK);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        assert_true(cw_config_allows_origin(&fixture->config, cw_bytes_text(rows[i].origin)) ==
-                    rows[i].is_allowed);
-    assert_int_equal(config_case_load_flag(fixture, "--allow-origin=*"), CW_OK);
-    assert_true(cw_config_allows_origin(&fixture->config, cw_bytes_text("null")));
-}
-
 /* NUL-terminated copy of what `writer` holds; finishes it. */
 static char *text_of(struct cw_writer *writer)
 {
@@ -551,7 +526,6 @@ int main(void)
         RUN_TEST(help_works_beside_broken_settings),
         RUN_TEST(most_specific_glob_holds_for_a_group),
         RUN_TEST(globs_are_checked),
-        RUN_TEST(origins_are_matched_by_globs),
         RUN_TEST(printed_settings_say_where_they_come_from),
         RUN_TEST(printed_settings_are_a_file_that_means_the_same),
         cmocka_unit_test(help_lists_every_setting),

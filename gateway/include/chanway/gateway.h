@@ -36,6 +36,7 @@ struct cw_gateway_options {
     const char *redis_prefix;      /**< first part of every key and topic */
     const char *data_dir;          /**< folder of the embedded Redis */
     const char *allow_origin;      /**< globs of allowed Origins, separated by commas */
+    const char *trusted_proxies;   /**< networks and "unix", separated by commas */
     int64_t channel_ttl_s;         /**< lifetime of a channel since its creation; 0: no limit */
     int64_t channel_ttl_max_s;     /**< what a client may ask for at most; 0: no limit */
     int64_t session_ttl_s;         /**< how long a lost channel may be resumed; 0: not at all */
@@ -85,6 +86,14 @@ CW_API CW_MUST_CHECK int cw_gateway_run(struct cw_gateway *gateway);
  * send_queue_max, wait_replicas, closes_raw_on_gap). */
 CW_API void cw_gateway_set_limits(struct cw_gateway *gateway,
                                   const struct cw_gateway_options *options);
+/**
+ * Takes over who is let in: allow_origin, trusted_proxies. Those who are connected stay.
+ *
+ * CW_ERR_INVALID, CW_ERR_NOMEM: nothing is taken over; `error` says it in words.
+ */
+CW_API CW_MUST_CHECK int cw_gateway_set_access(struct cw_gateway *gateway,
+                                               const struct cw_gateway_options *options,
+                                               char *error, size_t error_size);
 /** Begins to stop: no new clients, all are closed with 1001; cw_gateway_run then returns. Again: at
  * once. */
 CW_API void cw_gateway_stop(struct cw_gateway *gateway);
