@@ -249,10 +249,15 @@ static void on_canary_timer(evutil_socket_t fd, short what, void *arg)
     set_timer(endpoint->canary_timer, CANARY_INTERVAL_MS);
 }
 
+/* Anybody who may publish may have said it: one of the future would be a sign of life for ever. */
 static void take_canary(struct cw_endpoint *endpoint, const char *text)
 {
-    endpoint->heard_ms[SIGN_CANARY] = strtoll(text, NULL, 10);
-    endpoint->canary_lag_ms = cw_clock_ms() - endpoint->heard_ms[SIGN_CANARY];
+    int64_t now_ms = cw_clock_ms();
+    int64_t sent_ms = strtoll(text, NULL, 10);
+    if (sent_ms < endpoint->heard_ms[SIGN_CANARY] || sent_ms > now_ms)
+        return;
+    endpoint->heard_ms[SIGN_CANARY] = sent_ms;
+    endpoint->canary_lag_ms = now_ms - sent_ms;
 }
 
 /* Library. */

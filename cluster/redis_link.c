@@ -26,6 +26,7 @@
 #define TCP_USER_TIMEOUT_MS 6000
 #define TCP_KEEPALIVE_S     5
 #define HIREDIS_READ_SIZE   16384 /* what redisAsyncHandleRead takes at most */
+#define REPLY_ELEMENTS_MAX  65536 /* of one array: hiredis takes memory for what is claimed */
 
 enum link_state { LINK_IDLE, LINK_CONNECTING, LINK_READY };
 
@@ -424,6 +425,7 @@ void cw_redis_link_connect(struct cw_redis_link *link)
     }
     link->context = context;
     context->data = link;
+    context->c.reader->maxelements = REPLY_ELEMENTS_MAX;
     redisLibeventAttach(context, link->base);
     redisAsyncSetConnectCallback(context, on_hiredis_connect);
     redisAsyncSetDisconnectCallback(context, on_hiredis_disconnect);

@@ -15,6 +15,28 @@
 
 #include <cmocka.h>
 
+/* Signs of life. */
+
+/* Who may publish to the node's topic could otherwise keep a dead link looking alive. */
+static void a_canary_of_another_time_is_no_sign_of_life(void **state)
+{
+    struct path *path = *state;
+    struct fake_store *store = &path->redis->store;
+    struct cw_cluster_health health;
+    char topic[CW_KEY_MAX];
+    (void)snprintf(topic, sizeof(topic), "cw:n:%s", path->nodes[0].node.id);
+    fake_time_advance(1000);
+    static const char *const texts[] = {"canary 9223372036854775807", "canary 99999999",
+                                        "canary -9223372036854775808"};
+    for (int i = 0; i < 3; i++)
+        store->on_publish(store->arg, false, topic, cw_bytes_text(texts[i]));
+    fake_time_run();
+    fake_redis_hold(path->redis, FAKE_ALIVE);
+    fake_time_advance(3000);
+    cw_cluster_health(path->nodes[0].cluster, &health);
+    assert_true(health.canary_age_ms >= 2500 && health.canary_age_ms < 10000);
+}
+
 /* Calls in flight when the link is lost. */
 
 static void redis_unreachable_ops_are_refused_at_once(void **state)
@@ -452,6 +474,7 @@ static void after_a_flush_joins_under_way_are_written_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        path_test(a_canary_of_another_time_is_no_sign_of_life),
         path_test(redis_unreachable_ops_are_refused_at_once),
         path_test(a_client_that_connects_while_redis_is_away_is_registered_later),
         path_test(a_join_that_was_not_sent_before_the_link_was_lost_is_unavailable),
