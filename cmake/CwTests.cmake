@@ -61,22 +61,39 @@ function(cw_add_header_tests target)
     endforeach()
 endfunction()
 
-# cw_add_fuzzer(<name> [LIBS <target>...])
+# cw_add_fuzzer(<name> MODULES <file>... [SOURCES <file>...] [LIBS <target>...])
 #
-# A libFuzzer program fuzz_<name> from fuzz_<name>.c. As a test (label fuzz) it runs CW_FUZZ_SECONDS on
-# the inputs of corpus/<name>; what it finds new stays in the build folder. An input that broke
-# something is added to the corpus by hand.
-set(CW_FUZZ_SECONDS 60 CACHE STRING "How long a fuzzer runs as a test")
+# A program fuzz_<name> from fuzz_<name>.c and SOURCES. As a test (label fuzz) it reads the inputs of
+# corpus/<name> once each, by replay.c; where CW_FUZZ is on it is libFuzzer's, and runs CW_FUZZ_SECONDS
+# from them. MODULES: the files of the project that it is for; scripts/fuzz counts the lines of
+# them that run. The target `fuzzers` builds all.
+set(CW_FUZZ_SECONDS 60 CACHE STRING "How long a fuzzer of libFuzzer runs as a test")
 function(cw_add_fuzzer name)
-    cmake_parse_arguments(arg "" "" "LIBS" ${ARGN})
-    add_executable(fuzz_${name} fuzz_${name}.c)
-    target_link_libraries(fuzz_${name} PRIVATE ${arg_LIBS} cw_build_options)
-    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
-    set(found ${CMAKE_CURRENT_BINARY_DIR}/found/${name})
-    file(MAKE_DIRECTORY ${found})
-    add_test(NAME fuzz.${name} COMMAND fuzz_${name} -max_total_time=${CW_FUZZ_SECONDS} -timeout=10
-        -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix=${found}/
-        ${found} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
-    math(EXPR timeout "${CW_FUZZ_SECONDS} + 60")
+    cmake_parse_arguments(arg "" "" "MODULES;SOURCES;LIBS" ${ARGN})
+    set(program fuzz_${name})
+    set(corpus ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
+    add_executable(${program} ${program}.c ${arg_SOURCES})
+    target_include_directories(${program} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+    target_link_libraries(${program} PRIVATE ${arg_LIBS} cw_build_options)
+    if(NOT TARGET fuzzers)
+        add_custom_target(fuzzers)
+    endif()
+    add_dependencies(fuzzers ${program})
+    list(JOIN arg_MODULES "\n" modules)
+    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${name}.modules "${modules}\n")
+
+    if(CW_FUZZ)
+        set(found ${CMAKE_CURRENT_BINARY_DIR}/found/${name})
+        file(MAKE_DIRECTORY ${found})
+        target_link_options(${program} PRIVATE -fsanitize=fuzzer)
+        set(arguments -max_total_time=${CW_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=1024
+            -artifact_prefix=${found}/ ${found} ${corpus})
+        math(EXPR timeout "${CW_FUZZ_SECONDS} + 60")
+    else()
+        target_sources(${program} PRIVATE replay.c)
+        set(arguments ${corpus})
+        set(timeout 60)
+    endif()
+    add_test(NAME fuzz.${name} COMMAND ${program} ${arguments})
     set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT ${timeout})
 endfunction()

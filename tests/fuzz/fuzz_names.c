@@ -4,9 +4,6 @@
 #include "fuzz.h"
 #include "names.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cw_bytes text = cw_bytes_make(data, size);
@@ -14,8 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         char key[CW_KEY_MAX];
         size_t length = cw_key_write(key, "cw", 'g', text);
         struct cw_bytes group = cw_key_group(cw_bytes_make(key, length), "cw");
-        if (group.size != size || memcmp(group.data, data, size) != 0)
-            abort();
+        fuzz_require(cw_bytes_equal(group, text));
     }
     (void)cw_key_group(text, "cw");
     (void)cw_node_name_is_valid(text);
@@ -25,8 +21,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cw_position position;
     if (cw_position_parse(text, &position)) {
         char written[CW_POSITION_TEXT_SIZE];
-        if (cw_position_write(written, position) != size || memcmp(written, data, size) != 0)
-            abort();
+        fuzz_require(
+            cw_bytes_equal(cw_bytes_make(written, cw_position_write(written, position)), text));
+    }
+    char uuid[CW_UUID_TEXT_SIZE];
+    cw_uuid_generate(uuid);
+    fuzz_require(cw_uuid_is_valid(cw_bytes_text(uuid)));
+    if (cw_node_name_is_valid(text)) {
+        char *name = fuzz_copy_text(text);
+        char id[CW_NODE_ID_MAX];
+        cw_node_id_generate(name, id);
+        fuzz_require(strlen(id) == size + 9 && memcmp(id, name, size) == 0);
+        free(name);
     }
     size_t half = size / 2;
     struct cw_bytes pattern = cw_bytes_make(data, half);
