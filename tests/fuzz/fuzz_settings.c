@@ -147,7 +147,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (run_load(&load)) {
         struct cw_history_limits limits = cw_config_history(&load.config, cw_bytes_text("chat.1"));
         fuzz_require(limits.size >= 0 && limits.ttl_ms > 0 && limits.bytes > 0);
-        (void)cw_config_allows_origin(&load.config, file);
         check_reload(&load);
         check_help();
         if (is_file_alone)
