@@ -40,7 +40,23 @@ struct cw_request *cw_request_create(struct cw_ws_server *server, bool is_admin,
     request->server = server;
     request->is_admin = is_admin;
     request->peer = *peer;
+    cw_list_push_back(&server->requests, &request->node);
+    server->request_count++;
     return request;
+}
+
+static void leave_list(struct cw_request *request)
+{
+    if (!cw_list_is_linked(&request->node))
+        return;
+    cw_list_remove(&request->node);
+    request->server->request_count--;
+}
+
+void cw_request_drop(struct cw_request *request)
+{
+    leave_list(request);
+    lws_set_timeout(request->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_SYNC);
 }
 
 static void destroy_answer(struct cw_request *request)
@@ -56,6 +72,7 @@ void cw_request_destroy(struct cw_request *request)
 {
     if (request == NULL)
         return;
+    leave_list(request);
     if (request->channel != NULL)
         cw_channel_closed(request->channel, 1006, "");
     destroy_answer(request);

@@ -9,6 +9,7 @@
 #include <chanway/error.h>
 
 #include "base/address.h"
+#include "base/list.h"
 #include "protocol/kind.h"
 
 #include <stdbool.h>
@@ -37,8 +38,10 @@ struct cw_refusal {
 /** One per accepted socket, the library's opaque data for it; gone when the WebSocket is
  * established. */
 struct cw_request {
+    struct cw_list_node node; /* in cw_ws_server.requests */
     struct cw_ws_server *server;
-    struct cw_address peer;       /* who connected */
+    struct cw_address peer; /* who connected */
+    struct lws *wsi;
     bool is_admin;                /* came in by the admin listener */
     bool was_looked_at;           /* the first head has been checked, or came in pieces */
     bool is_head_done;            /* this request's head has been handed to us */
@@ -55,6 +58,9 @@ struct cw_request *cw_request_create(struct cw_ws_server *server, bool is_admin,
                                      const struct cw_address *peer);
 /** Also closes a channel that did not get its 101. NULL is fine. */
 void cw_request_destroy(struct cw_request *request);
+
+/** Closes its socket without a word; not from the library's callbacks. */
+void cw_request_drop(struct cw_request *request);
 
 /** The request that `wsi` is; NULL: none (any more). */
 struct cw_request *cw_request_of(struct lws *wsi);

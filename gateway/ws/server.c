@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/stats.h"
 #include "channel/channel.h"
 #include "channel/node.h"
 #include "protocol/handshake.h"
@@ -40,6 +41,10 @@
 #define OPEN_FILES_MAX 1048576
 /* Descriptors beside those of clients: Redis, listeners, sockets that linger or are turned away. */
 #define OPEN_FILES_SPARE 2048
+/* Of the descriptors that clients may have, those that are for others all the same. */
+#define OPEN_FILES_RESERVED 32
+/* So many clients may always be between connecting and the end of their request. */
+#define REQUESTS_MIN 16
 /* Complaints of the library that are logged per interval. */
 #define COMPLAINTS_MAX         5
 #define COMPLAINTS_INTERVAL_MS 10000
@@ -183,15 +188,37 @@ static void on_tick(void *arg)
     cw_loop_request_post_turn(server->loop);
     cw_connections_expire(server);
     cw_session_waits_tick(server);
+    cw_trim_tick(&server->trim, server->node->count + server->request_count, cw_clock_ms());
 }
 
 /* --- clients come in ------------------------------------------------------------------------- */
+
+/* How many clients may be at their requests. */
+static size_t requests_max(const struct cw_ws_server *server)
+{
+    size_t taken = server->node->count + OPEN_FILES_RESERVED;
+    size_t left = server->open_files_max > taken ? server->open_files_max - taken : 0;
+    size_t half = server->open_files_max / 2;
+    size_t max = left < half ? left : half;
+    return max > REQUESTS_MIN ? max : REQUESTS_MIN;
+}
+
+/* Who dawdles makes room for who has just come: so slow heads can't use up all descriptors. */
+static void make_room(struct cw_ws_server *server)
+{
+    while (server->request_count >= requests_max(server)) {
+        struct cw_list_node *oldest = cw_list_first(&server->requests);
+        cw_request_drop(CW_CONTAINER(oldest, struct cw_request, node));
+        CW_STAT(handshakes_dropped_total) += 1;
+    }
+}
 
 static void on_accept(void *arg, struct cw_listener *listener, int fd,
                       const struct cw_address *peer)
 {
     struct cw_ws_server *server = arg;
     cw_loop_request_post_turn(server->loop);
+    make_room(server);
     struct cw_request *request =
         cw_request_create(server, listener == server->admin_listener, peer);
     if (request == NULL) {
@@ -206,29 +233,35 @@ static void on_accept(void *arg, struct cw_listener *listener, int fd,
     };
     server->adopting = request;
     /* When it fails the socket is closed, and the request destroyed or not. */
-    if (lws_adopt_descriptor_vhost_via_info(&adopt) == NULL)
+    struct lws *wsi = lws_adopt_descriptor_vhost_via_info(&adopt);
+    if (wsi == NULL)
         cw_request_destroy(server->adopting);
+    else
+        request->wsi = wsi;
     server->adopting = NULL;
 }
 
 /* --- creating -------------------------------------------------------------------------------- */
 
-/* As many open files as the system allows and could be of use. */
-static void raise_open_files(size_t max_connections)
+/* As many open files as the system allows and could be of use; how many there may be then. */
+static size_t raise_open_files(size_t max_connections)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return;
+        return OPEN_FILES_SPARE;
     rlim_t wanted = OPEN_FILES_MAX;
     if (max_connections > 0 && max_connections + OPEN_FILES_SPARE < OPEN_FILES_MAX)
         wanted = max_connections + OPEN_FILES_SPARE;
     if (wanted > limit.rlim_max)
         wanted = limit.rlim_max;
     if (wanted <= limit.rlim_cur)
-        return;
+        return limit.rlim_cur;
+    rlim_t before = limit.rlim_cur;
     limit.rlim_cur = wanted;
-    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-        cw_log_warn(cw_log_node(), "could not raise the limit of open files; going on");
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+        return wanted;
+    cw_log_warn(cw_log_node(), "could not raise the limit of open files; going on");
+    return before;
 }
 
 static int create_context(struct cw_ws_server *server)
@@ -316,6 +349,7 @@ int cw_ws_server_create(const struct cw_ws_server_options *options, char *error,
         goto fail;
     server->event_base = options->event_base;
     server->node = options->node;
+    cw_list_init(&server->requests);
     cw_list_init(&server->closing);
     cw_list_init(&server->resumed);
     cw_list_init(&server->waits);
@@ -327,7 +361,7 @@ int cw_ws_server_create(const struct cw_ws_server_options *options, char *error,
     if (rc < 0)
         goto fail;
 
-    raise_open_files(options->node->limits.max_connections);
+    server->open_files_max = raise_open_files(options->node->limits.max_connections);
     fill_protocols();
     rc = create_parts(server);
     if (rc < 0)

@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "base/list.h"
+#include "ws/trim.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,13 +39,17 @@ struct cw_ws_server {
     char *allow_origin;
     struct cw_networks trusted;  /* whose X-Forwarded-For is believed */
     struct cw_request *adopting; /* its socket is being handed to the library */
+    struct cw_list requests;     /* cw_request.node: sockets that are no WebSockets, oldest first */
+    size_t request_count;        /* of them */
+    size_t open_files_max;       /* descriptors that the process may have */
     struct cw_list closing;      /* cw_connection.closing, the earliest first */
     struct cw_list resumed;      /* cw_connection.resumed */
     struct cw_list waits;        /* session_wait.c's */
-    char *scratch;               /* CW_FLUSH_SCRATCH bytes: frames that go out in one write */
-    char close_reason[124];      /* of the peer's close frame that is being handled */
-    bool is_stopping;            /* nobody is let in any more */
-    bool is_ending;              /* the library drops everybody */
+    struct cw_trim trim;
+    char *scratch;          /* CW_FLUSH_SCRATCH bytes: frames that go out in one write */
+    char close_reason[124]; /* of the peer's close frame that is being handled */
+    bool is_stopping;       /* nobody is let in any more */
+    bool is_ending;         /* the library drops everybody */
 };
 
 #endif
