@@ -92,12 +92,19 @@ class AbuseCase(NodeCase):
         self.watch = Watch(self.node)
         self.addCleanup(self.watch.stop)
 
+    def assertServes(self, tries=3):
+        """A new client at once; that the machine is busy with others may spoil a try."""
+        taken = []
+        while not taken or taken[-1] > self.served_within_s:
+            self.assertLess(len(taken), tries, f"seconds until served: {taken}")
+            taken.append(seconds_to_be_served(self.node))
+
     def assertUnharmed(self, seconds=15.0):
         """When the abuse is over: all of it is gone, and nothing is left of it."""
         self.watch.stop()
         self.assertTrue(self.node.process.is_running(), "the node has ended")
         self.assertIsNone(self.watch.failure, "a new client was not served meanwhile")
-        self.assertLessEqual(seconds_to_be_served(self.node), self.served_within_s)
+        self.assertServes()
         self.assertLessEqual(self.watch.worst_s, self.served_meanwhile_s,
                              f"of {self.watch.served} clients meanwhile")
         self.assertLessEqual(self.watch.peak - self.size_before, self.growth_max)
