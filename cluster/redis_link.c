@@ -10,9 +10,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stats.h"
+#include "redis_events.h"
 
 #include <event2/event.h>
-#include <hiredis/adapters/libevent.h>
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 #include <hiredis/sds.h>
@@ -415,6 +415,11 @@ void cw_redis_link_connect(struct cw_redis_link *link)
     set_state(link, LINK_CONNECTING);
 
     redisAsyncContext *context = redisAsyncConnectWithOptions(&options);
+    if (context != NULL && context->err == 0 &&
+        cw_redis_events_attach(context, link->base) != CW_OK) {
+        redisAsyncFree(context);
+        context = NULL;
+    }
     if (context == NULL || context->err != 0) {
         (void)snprintf(link->why, sizeof(link->why), "%s",
                        context == NULL ? "out of memory" : context->errstr);
@@ -426,7 +431,6 @@ void cw_redis_link_connect(struct cw_redis_link *link)
     link->context = context;
     context->data = link;
     context->c.reader->maxelements = REPLY_ELEMENTS_MAX;
-    redisLibeventAttach(context, link->base);
     redisAsyncSetConnectCallback(context, on_hiredis_connect);
     redisAsyncSetDisconnectCallback(context, on_hiredis_disconnect);
 }
