@@ -143,20 +143,30 @@ static void on_link_lost(void *arg, const char *why, bool is_fatal)
 
 /* Canary and liveness. */
 
-/* The sign that has been missing for longest. */
-static enum sign weakest_sign(const struct cw_endpoint *endpoint)
+/* When the sign that has been missing for longest was sent. */
+static int64_t weakest_ms(const struct cw_endpoint *endpoint)
 {
-    int weakest = 0;
+    int64_t weakest = endpoint->heard_ms[0];
     for (int i = 1; i < SIGNS; i++)
-        if (endpoint->heard_ms[i] < endpoint->heard_ms[weakest])
-            weakest = i;
-    return (enum sign)weakest;
+        if (endpoint->heard_ms[i] < weakest)
+            weakest = endpoint->heard_ms[i];
+    return weakest;
+}
+
+/* What is missing, for people. Of signs about as old as each other the first tells most. */
+static const char *missing_sign(const struct cw_endpoint *endpoint)
+{
+    int64_t weakest = weakest_ms(endpoint);
+    int i = 0;
+    while (endpoint->heard_ms[i] - weakest > 2 * CANARY_INTERVAL_MS)
+        i++;
+    return sign_texts[i];
 }
 
 /* How long these links have been silent. */
 static int64_t silence_ms(const struct cw_endpoint *endpoint)
 {
-    int64_t heard = endpoint->heard_ms[weakest_sign(endpoint)];
+    int64_t heard = weakest_ms(endpoint);
     return cw_clock_ms() - (heard > endpoint->up_at_ms ? heard : endpoint->up_at_ms);
 }
 
@@ -216,7 +226,7 @@ static void set_stalled(struct cw_endpoint *endpoint, int64_t silent_ms)
     if (is_stalled) {
         CW_STAT(canary_stalls_total)++;
         cw_log_warn(endpoint_log(endpoint), "%s, for %" PRId64 " ms now: not ready",
-                    sign_texts[weakest_sign(endpoint)], silent_ms);
+                    missing_sign(endpoint), silent_ms);
     } else {
         cw_log_info(endpoint_log(endpoint), "both links are answered again, canaries come back");
     }
@@ -235,7 +245,7 @@ static void on_canary_timer(evutil_socket_t fd, short what, void *arg)
     set_stalled(endpoint, silent_ms);
     if (silent_ms > SILENCE_MAX_MS) {
         char why[100];
-        (void)snprintf(why, sizeof(why), "silent for 6 s: %s", sign_texts[weakest_sign(endpoint)]);
+        (void)snprintf(why, sizeof(why), "silent for 6 s: %s", missing_sign(endpoint));
         retry_later(endpoint, why);
         return;
     }
@@ -572,7 +582,7 @@ void cw_endpoint_unsubscribe(struct cw_endpoint *endpoint, const char *topic)
 void cw_endpoint_health(const struct cw_endpoint *endpoint, struct cw_cluster_health *ret_health)
 {
     const char *why = endpoint->why;
-    int64_t heard = endpoint->heard_ms[weakest_sign(endpoint)];
+    int64_t heard = weakest_ms(endpoint);
     int64_t overdue_ms = -1; /* how late the canary is that is still on its way */
     ret_health->is_up = endpoint->state == ENDPOINT_UP;
     ret_health->canary_age_ms = heard == 0 ? -1 : cw_clock_ms() - heard;
@@ -581,7 +591,7 @@ void cw_endpoint_health(const struct cw_endpoint *endpoint, struct cw_cluster_he
     ret_health->canary_lag_ms =
         overdue_ms > endpoint->canary_lag_ms ? overdue_ms : endpoint->canary_lag_ms;
     if (ret_health->is_up)
-        why = ret_health->canary_age_ms >= CANARY_LATE_MS ? sign_texts[weakest_sign(endpoint)] : "";
+        why = ret_health->canary_age_ms >= CANARY_LATE_MS ? missing_sign(endpoint) : "";
     (void)snprintf(ret_health->why, sizeof(ret_health->why), "%.*s",
                    (int)sizeof(ret_health->why) - 1, why);
 }
