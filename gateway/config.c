@@ -28,6 +28,7 @@
 #define OFFSET_MODULES(name)         offsetof(struct cw_config, name)
 #define OFFSET_ORIGINS(name)         offsetof(struct cw_config, name)
 #define OFFSET_NETWORKS(name)        offsetof(struct cw_config, name)
+#define OFFSET_USER(name)            offsetof(struct cw_config, name)
 #define OFFSET_INTEGER(name)         offsetof(struct cw_config, name)
 #define OFFSET_BYTES(name)           offsetof(struct cw_config, name)
 #define OFFSET_DURATION(name)        offsetof(struct cw_config, name##_ms)

@@ -33,6 +33,7 @@
 #define CW_CONFIG_FIELD_MODULES(name)         char *name
 #define CW_CONFIG_FIELD_ORIGINS(name)         char *name
 #define CW_CONFIG_FIELD_NETWORKS(name)        char *name
+#define CW_CONFIG_FIELD_USER(name)            char *name
 #define CW_CONFIG_FIELD_INTEGER(name)         int64_t name
 #define CW_CONFIG_FIELD_BYTES(name)           int64_t name
 #define CW_CONFIG_FIELD_DURATION(name)        int64_t name##_ms
@@ -77,10 +78,11 @@ struct cw_config_override {
     struct cw_config_origin origin;
 };
 
-/* What raw_gap, log_level, log_format hold: the place of the word in the row (enum cw_log_level,
- * cw_log_format). */
+/* What raw_gap, sandbox, log_level, log_format hold: the place of the word in the row (enum
+ * cw_log_level, cw_log_format). */
 #define CW_CONFIG_RAW_GAP_COUNT 0
 #define CW_CONFIG_RAW_GAP_CLOSE 1
+#define CW_CONFIG_SANDBOX_OFF   1
 
 /** Strings are owned and never NULL. `node` and `max_connections` are worked out if they were not
  * given. */

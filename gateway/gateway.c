@@ -342,11 +342,16 @@ static int build(struct cw_gateway *gateway, const struct cw_gateway_options *op
     gateway->tick = event_new(gateway->base, -1, EV_PERSIST, on_tick, gateway);
     if (gateway->tick == NULL || event_add(gateway->tick, &tick) != 0)
         return CW_ERR_NOMEM;
-    int rc = build_cluster(gateway, options, error, error_size);
+    /* Listening comes first: it may need rights that nothing after it should have. */
+    int rc = build_server(gateway, options, error, error_size);
+    if (rc == CW_OK && options->on_listening != NULL)
+        rc = options->on_listening(options->on_listening_arg, error, error_size);
+    if (rc == CW_OK)
+        rc = build_cluster(gateway, options, error, error_size);
     if (rc == CW_OK)
         rc = build_node(gateway, options);
     if (rc == CW_OK)
-        rc = build_server(gateway, options, error, error_size);
+        rc = cw_ws_server_start(gateway->server, error, error_size);
     if (rc == CW_OK)
         rc = cw_cluster_start(gateway->cluster, error, error_size);
     return rc;

@@ -9,12 +9,15 @@
 
 #include "config.h"
 #include "module.h"
+#include "privileges.h"
+#include "sandbox.h"
 
 #include <event2/event.h>
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -43,6 +46,14 @@ static void on_ready(void *arg)
                   cw_gateway_node_id(program->gateway), config->listen,
                   config->admin_listen[0] == '\0' ? "off" : config->admin_listen,
                   cw_gateway_redis(program->gateway), (long)getpid());
+}
+
+/* Nothing but the listeners is open: root has done what only root can do. */
+static int on_listening(void *arg, char *error, size_t error_size)
+{
+    const struct program *program = arg;
+    const char *user = program->config.user;
+    return user[0] == '\0' ? CW_OK : cw_privileges_drop(user, error, error_size);
 }
 
 static void fill_options(struct program *program, struct cw_gateway_options *options)
@@ -79,6 +90,8 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     options->closes_raw_on_gap = config->raw_gap == CW_CONFIG_RAW_GAP_CLOSE;
     options->history = history_of;
     options->history_arg = program;
+    options->on_listening = on_listening;
+    options->on_listening_arg = program;
     options->on_ready = on_ready;
     options->on_ready_arg = program;
 }
@@ -137,10 +150,23 @@ static int watch_signals(struct program *program, struct event *events[SIGNALS])
     return CW_OK;
 }
 
+/* What is built from here on is the loop's: modules are loaded, files are open. */
+static void enter_sandbox(const struct cw_config *config)
+{
+    char error[CW_CONFIG_ERROR_SIZE];
+    bool runs_programs = strcmp(config->redis, "embedded") == 0;
+    if (config->sandbox == CW_CONFIG_SANDBOX_OFF)
+        return;
+    if (cw_sandbox_enter(runs_programs, error, sizeof(error)) != CW_OK)
+        cw_log_warn(cw_log_node(), "no sandbox: %s", error);
+}
+
 static int create(struct program *program, const struct cw_gateway_options *options)
 {
     char error[CW_CONFIG_ERROR_SIZE];
-    int rc = cw_gateway_create(options, error, sizeof(error), &program->gateway);
+    int rc = cw_privileges_forbid_new(error, sizeof(error));
+    if (rc == CW_OK)
+        rc = cw_gateway_create(options, error, sizeof(error), &program->gateway);
     if (rc == CW_OK)
         rc = cw_modules_load(program->gateway, program->config.module, error, sizeof(error),
                              &program->modules);
@@ -163,6 +189,7 @@ static int run(struct program *program)
     if (rc == CW_OK) {
         cw_log_info(cw_log_node(), "chanwayd %s node=%s listen=%s", CW_VERSION,
                     cw_gateway_node_id(program->gateway), options.listen);
+        enter_sandbox(&program->config);
         cw_log_warn(cw_log_node(), "no token is asked for: everybody may join and publish");
         rc = cw_gateway_run(program->gateway);
     }

@@ -300,6 +300,14 @@ static bool is_origins(const char *text)
     }
 }
 
+static bool is_user_name(const char *text)
+{
+    static const char of_users[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+    size_t size = strlen(text);
+    return size >= 1 && size <= 32 && strspn(text, of_users) == size && text[0] != '-';
+}
+
 static bool is_networks(const char *text)
 {
     struct cw_networks networks;
@@ -349,6 +357,8 @@ static bool is_good_text(const struct cw_setting *setting, const char *text, cha
         return is_networks(text);
     case CW_SETTING_REDIS:
         return is_redis(text, why, why_size);
+    case CW_SETTING_USER:
+        return is_user_name(text);
     default:
         return text[0] != '\0';
     }
@@ -367,6 +377,7 @@ void cw_setting_allowed(const struct cw_setting *setting, char *text, size_t siz
         [CW_SETTING_FILE_NAME] = "the name of a folder or file",
         [CW_SETTING_MODULES] = "PATH.so or PATH.so:ARGS; several: repeated, or separated by ;",
         [CW_SETTING_NETWORKS] = "networks separated by commas, such as 10.0.0.0/8, or unix",
+        [CW_SETTING_USER] = "the name of a user: 1 to 32 bytes of A-Z a-z 0-9 _ . -",
         [CW_SETTING_ORIGINS] = "globs separated by commas, such as https://*.example.com",
     };
     switch (setting->type) {

@@ -339,6 +339,11 @@ int cw_ws_server_reload(struct cw_ws_server *server, const struct cw_ws_server_o
     return CW_OK;
 }
 
+static void write_error(int rc, char *error, size_t error_size)
+{
+    (void)snprintf(error, error_size, "the WebSocket server: %s", cw_error_text(rc));
+}
+
 int cw_ws_server_create(const struct cw_ws_server_options *options, char *error, size_t error_size,
                         struct cw_ws_server **ret_server)
 {
@@ -361,11 +366,6 @@ int cw_ws_server_create(const struct cw_ws_server_options *options, char *error,
     if (rc < 0)
         goto fail;
 
-    server->open_files_max = raise_open_files(options->node->limits.max_connections);
-    fill_protocols();
-    rc = create_parts(server);
-    if (rc < 0)
-        goto fail;
     rc = cw_listener_create(server->event_base, options->listen, on_accept, server, error,
                             error_size, &server->listener);
     if (rc < 0)
@@ -376,16 +376,28 @@ int cw_ws_server_create(const struct cw_ws_server_options *options, char *error,
         if (rc < 0)
             goto fail;
     }
-    options->node->transport = &cw_connection_transport;
-    options->node->path = server->path;
     *ret_server = server;
     return CW_OK;
 
 fail:
     if (error[0] == '\0')
-        (void)snprintf(error, error_size, "the WebSocket server: %s", cw_error_text(rc));
+        write_error(rc, error, error_size);
     cw_ws_server_destroy(server);
     return rc;
+}
+
+int cw_ws_server_start(struct cw_ws_server *server, char *error, size_t error_size)
+{
+    server->open_files_max = raise_open_files(server->node->limits.max_connections);
+    fill_protocols();
+    int rc = create_parts(server);
+    if (rc < 0) {
+        write_error(rc, error, error_size);
+        return rc;
+    }
+    server->node->transport = &cw_connection_transport;
+    server->node->path = server->path;
+    return CW_OK;
 }
 
 const char *cw_ws_server_address(const struct cw_ws_server *server, bool is_admin)

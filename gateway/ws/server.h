@@ -31,14 +31,19 @@ struct cw_ws_server_options {
 };
 
 /**
- * Listens, and serves from the next turn of the loop on. Raises the limit of open files to its hard
- * limit.
+ * Listens; cw_ws_server_start() is to come before the loop turns. Uses nothing of the node yet.
  *
  * CW_ERR_INVALID: an address can't be read; CW_ERR_IO: it can't be listened on; CW_ERR_NOMEM.
  * `error` says it in words; nothing is left behind.
  */
 CW_MUST_CHECK int cw_ws_server_create(const struct cw_ws_server_options *options, char *error,
                                       size_t error_size, struct cw_ws_server **ret_server);
+
+/**
+ * Serves from the next turn of the loop on, the node being complete. Raises the limit of open files
+ * to its hard limit. < 0: `error` says why; the server is to be destroyed.
+ */
+CW_MUST_CHECK int cw_ws_server_start(struct cw_ws_server *server, char *error, size_t error_size);
 
 /**
  * Takes over `allow_origin` and `trusted_proxies`: whoever connects from now on is judged by them.

@@ -63,6 +63,10 @@ struct cw_gateway_options {
     /** Limits of a group's history by its name; NULL: the defaults. Called often. */
     struct cw_history_limits (*history)(void *arg, struct cw_bytes group);
     void *history_arg; /**< `arg` of history */
+    /** The addresses are listened on, and nothing else is open or begun: the place to give up
+     * rights. < 0: the gateway is not created, and `error` says why; optional. */
+    int (*on_listening)(void *arg, char *error, size_t error_size);
+    void *on_listening_arg; /**< `arg` of on_listening */
     /** Messages flow for the first time: the node may be told to clients; optional. */
     void (*on_ready)(void *arg);
     void *on_ready_arg; /**< `arg` of on_ready */
