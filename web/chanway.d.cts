@@ -1,0 +1,2 @@
+/* chanway.d.cts - the types for require(). */
+export * from './chanway.js';
