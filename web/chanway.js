@@ -13,7 +13,7 @@ import { ChanwayError, failure } from './lib/base.js';
 import { Group } from './lib/group.js';
 import { Ops } from './lib/ops.js';
 import {
-    isSeen, payloadText, positionOf, positionText, randomName, readMessage,
+    isSeen, payloadText, positionOf, positionText, randomName, readMessage, tokenLife,
 } from './lib/payload.js';
 
 const SUBPROTOCOL = 'chanway.v1.json';
@@ -22,6 +22,10 @@ const URL_LIMIT = 2048;
 /* A connection that held for so long was a good one: back-off begins anew. */
 const STABLE_MS = 5000;
 const CLOSE_MS = 2000;
+/* A new token is asked for when so much of the old one's life is over. */
+const TOKEN_PART = 0.8;
+const TOKEN_MIN_MS = 1000;
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 const NEVER = 0;
 const BACK_OFF = 1;
@@ -146,14 +150,7 @@ export class Client extends Ops {
 
     /* Its token is that of the next connections too, unless a function gives them. */
     auth(token, how) {
-        return this._call({ op: 'auth', token }, {
-            ...how, _onOk: ({ user }) => {
-                this.welcome.user = user;
-                if (typeof this._options.token !== 'function') {
-                    this._options.token = token;
-                }
-            },
-        });
+        return this._call({ op: 'auth', token }, { ...how, _onOk: (ok) => this._isAuth(token, ok) });
     }
 
     /* Direct messages up to this one need not be kept for a resume; by default all that were seen. */
@@ -267,6 +264,44 @@ export class Client extends Ops {
         return write().replace(/[?&]$/, '');
     }
 
+    _isAuth(token, { user }) {
+        this.welcome.user = user;
+        this._token = token;
+        if (typeof this._options.token !== 'function') {
+            this._options.token = token;
+        }
+        this._watchToken();
+    }
+
+    /* Where a function gives the tokens, a new one comes before the old one ends. */
+    _watchToken() {
+        const { token } = this._options;
+        const life = typeof token === 'function' ? tokenLife(this._token) : NaN;
+        clearTimeout(this._tokenTimer);
+        if (life) {
+            this._tokenTimer = setTimeout(() => this._renewToken(token, this._turn),
+                Math.min(TIMER_MAX_MS, Math.max(TOKEN_MIN_MS, life * TOKEN_PART)));
+        }
+    }
+
+    async _renewToken(give, turn) {
+        try {
+            const token = await give();
+            if (this._turn === turn && token !== this._token) {
+                await this._call({ op: 'auth', token },
+                    { _isOwn: true, _onOk: (ok) => this._isAuth(token, ok) });
+                return;
+            }
+        } catch (error) { /* the old one may yet do; or 4001 comes, and it is asked for again */
+            if (this._turn === turn) {
+                this._emit('error', error);
+            }
+        }
+        if (this._turn === turn) {
+            this._watchToken();
+        }
+    }
+
     _open(socket) {
         this._socket = socket;
         socket.onmessage = ({ data }) => {
@@ -283,6 +318,7 @@ export class Client extends Ops {
         const socket = this._socket;
         clearTimeout(this._connectTimer);
         clearTimeout(this._beatTimer);
+        clearTimeout(this._tokenTimer);
         clearTimeout(this._retryTimer);
         this._retryTimer = this._socket = this._turn = null;
         if (socket) {
@@ -414,6 +450,7 @@ export class Client extends Ops {
         this._session = welcome.session;
         this._openedAt = Date.now();
         this.state = 'open';
+        this._watchToken();
         this._watch(this._options.pingInterval || (welcome.heartbeat || 15) * 1000);
         if (this._isLater) {
             this._own({ op: 'since', ...this._positions() }).catch(() => {});

@@ -82,6 +82,18 @@ test('at once is not for ever: from the second time on it backs off, exponential
         assert.deepEqual(client.seen.close, [{ code: 4000, reason: 'because' }]);
     }));
 
+test('back-off is spread: a crowd does not come back together', () => against(
+    [(peer) => peer.welcome()], {}, async (first, node) => {
+        const crowd = Array.from({ length: 40 }, () => open(node.url, { backoffMin: 400 , backoffMax: 800 }));
+        await Promise.all([first, ...crowd].map((client) => client.ready()));
+        node.peers.forEach(({ socket }) => socket.terminate());
+        await until(() => crowd.every((client) => client.seen.reconnecting.length));
+        const delays = crowd.map((client) => client.seen.reconnecting[0].delay).sort((a, b) => a - b);
+        await Promise.all(crowd.map((client) => client.close()));
+        assert.ok(delays[0] >= 200 && delays[39] <= 400, `${delays}`);
+        assert.ok(delays[39] - delays[0] > 100 && new Set(delays).size > 20, `${delays}`);
+    }));
+
 test('no welcome: given up and tried again', () => against([() => {}, stay], { connectTimeout: 100 },
     async (client) => {
         await client.ready();
@@ -143,6 +155,59 @@ test('auth: the token of the next connections', () => against(
         assert.equal(client.user, 'anna');
         await until(() => client.seen.open.length === 2);
         assert.deepEqual(node.peers.map((peer) => peer.query.get('token')), ['old', 'new']);
+    }));
+
+const jwt = (claims) => `x.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.x`;
+const seconds = (more) => Date.now() / 1000 + more;
+const authenticating = (peer) => {
+    peer.welcome();
+    peer.on = ({ id, op }) => op === 'auth' && peer.say({ op: 'ok', id, user: 'anna', expires_at: 1 });
+};
+
+for (const [clock, skew] of Object.entries({ right: 0, 'an hour behind': 3600, 'an hour ahead': -3600 })) {
+    test(`a token that ends is renewed before, on the same connection; our clock is ${clock}`, () => {
+        const given = [];
+        const token = async () => {
+            given.push(jwt({ sub: '\u00fc>?', iat: seconds(skew), exp: seconds(skew + 1.2 + given.length * 100) }));
+            return given[given.length - 1];
+        };
+        return against([authenticating], { token }, async (client, node) => {
+            await until(() => client.user === 'anna');
+            assert.equal(given.length, 2);
+            assert.deepEqual(node.peers[0].frames.map(({ op, token: said }) => [op, said]),
+                [['auth', given[1]]]);
+            assert.ok(Date.now() - node.peers[0].at >= 950);
+            assert.deepEqual(client.order, ['open']);
+        });
+    });
+}
+
+test('a token that is not given anew is asked for again, and what goes wrong is told', () => {
+    let asked = 0;
+    const first = jwt({ exp: seconds(1.5) });
+    const token = async () => {
+        asked += 1;
+        if (asked === 2) {
+            throw new Error('no network');
+        }
+        return asked < 4 ? first : jwt({ exp: seconds(1000) });
+    };
+    return against([authenticating], { token }, async (client, node) => {
+        await until(() => client.seen.error.length);
+        assert.deepEqual(client.seen.error.map((error) => error.message), ['no network']);
+        assert.equal(client.state, 'open');
+        assert.ok(asked <= 3, 'at most once a second');
+        assert.equal(node.peers.length, 1);
+    });
+});
+
+test('what is no JWT, or ends in years, needs nothing', () => against([stay],
+    { token: async () => jwt({ exp: seconds(1e9) }) }, async (client, node) => {
+        const opaque = open(node.url, { token: async () => 'opaque' });
+        await Promise.all([client.ready(), opaque.ready()]);
+        await new Promise((resolve) => { setTimeout(resolve, 200); });
+        assert.deepEqual(node.peers.map((peer) => peer.frames.length), [0, 0]);
+        await opaque.close();
     }));
 
 test('what a URL says', () => against([stay], { type: 'text', expires: 60, token: 'a+b&c' },

@@ -17,17 +17,23 @@ class ScriptError(AssertionError):
     """A piece of JavaScript has thrown."""
 
 
+def node_program():
+    node = shutil.which("node")
+    if not node:
+        raise AssertionError("node is needed: scripts/deps --test installs it")
+    return node
+
+
 class Program:
     """`library`: the file that is imported; the source if none is named."""
 
+    driver = "tests/web/driver.mjs"
+
     def __init__(self, folder, library=None, own_websocket=False, name="program"):
-        node = shutil.which("node")
-        if not node:
-            raise AssertionError("node is needed")
         self.name = name
         environment = {**os.environ, **({"CHANWAY_OWN_WEBSOCKET": "1"} if own_websocket else {})}
-        words = [node, *(["--experimental-websocket"] if own_websocket else []),
-                 source_path("tests/web/driver.mjs"), library or source_path("web/chanway.js")]
+        words = [node_program(), *(["--experimental-websocket"] if own_websocket else []),
+                 source_path(self.driver), library or source_path("web/chanway.js")]
         self.process = Process(name, words, folder, env=environment, stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE)
         self.ids = itertools.count(1)
@@ -74,3 +80,13 @@ class Program:
 
     def stop(self):
         self.process.stop()
+
+
+class Page(Program):
+    """The same in a page of Chromium; a library *.min.js is its classic script."""
+
+    driver = "tests/web/page.mjs"
+
+    def __init__(self, folder, library):
+        super().__init__(folder, library, name="page")
+        self.result(self.start("return 0"), timeout=90)  # a browser takes its time on a busy machine

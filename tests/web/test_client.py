@@ -263,7 +263,7 @@ class Queue(WebCase):
 
     def test_no_websocket_and_no_url(self):
         told = self.run_js("""
-            const bad = open('nonsense');
+            const bad = open('ftp://nonsense');
             await until(() => bad.seen.close.length);
             let thrown = null;
             if (!globalThis.WebSocket) {

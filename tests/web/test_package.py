@@ -19,7 +19,7 @@ URL = "ws://127.0.0.1:8000/ws"
 
 def build(folder):
     """The three files that build.js makes."""
-    subprocess.run(["node", source_path("web/build.js"), folder], check=True, timeout=50,
+    subprocess.run(["node", source_path("web/build.js"), folder], check=True, timeout=100,
                    capture_output=True)
     return {name: os.path.join(folder, name) for name in os.listdir(folder)}
 
@@ -36,7 +36,7 @@ class Built(Case):
         files = build(self.own_folder())
         for library in (source_path("web/chanway.js"), files["chanway.min.mjs"],
                         files["chanway.cjs"]):
-            done = subprocess.run(["node", source_path("tests/web/codes.mjs"), library], timeout=50,
+            done = subprocess.run(["node", source_path("tests/web/codes.mjs"), library], timeout=100,
                                   text=True, check=False, capture_output=True)
             self.assertEqual(done.returncode, 0, library + "\n" + done.stdout + done.stderr)
 
@@ -66,12 +66,43 @@ class Built(Case):
             self.assertEqual(typed - optional, set(found) - ignored, name)
 
 
+class Version(Case):
+
+    def test_it_is_the_nodes(self):
+        with open(source_path("web/package.json"), encoding="utf-8") as file:
+            version = json.load(file)["version"]
+        with open(source_path("cluster/include/chanway/version.h"), encoding="utf-8") as file:
+            self.assertIn(f'define CW_VERSION "{version}"', file.read())
+
+
+class Types(Case):
+
+    def test_a_program_with_types(self):
+        """types.mts as a module and as CommonJS, with the package where npm would put it."""
+        folder = self.own_folder()
+        package = os.path.join(folder, "node_modules", "chanway")
+        shutil.copytree(source_path("web"), package)
+        shutil.copy(source_path("tests/web/types.mts"), folder)
+        with open(os.path.join(folder, "required.cts"), "w", encoding="utf-8") as file:
+            file.write("import chanway = require('chanway');\nconst { connect } = chanway;\n"
+                       "export async function run() {\n    const client = connect('ws://a');\n"
+                       "    const chat: chanway.Group = await client.join('chat');\n"
+                       "    // @ts-expect-error no such option\n"
+                       "    await chat.publish(1, { keys: 1 });\n}\n")
+        done = subprocess.run(
+            ["node", source_path("tests/node_modules/typescript/bin/tsc"), "--noEmit", "--strict",
+             "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom",
+             "types.mts", "required.cts", os.path.join(package, "chanway.d.ts")],
+            cwd=folder, timeout=100, text=True, check=False, capture_output=True)
+        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+
+
 class Package(WebCase):
 
     def test_packed_installed_imported_and_required(self):
         folder = self.own_folder()
         packed = os.path.join(folder, "packed")
-        shutil.copytree(source_path("web"), packed, ignore=shutil.ignore_patterns("dist"))
+        shutil.copytree(source_path("web"), packed, ignore=shutil.ignore_patterns("dist", "node_modules"))
         build(os.path.join(packed, "dist"))
         application = os.path.join(folder, "application")
         os.mkdir(application)
@@ -112,7 +143,7 @@ class Package(WebCase):
     def npm(self, folder, *words):
         home = tempfile.mkdtemp(dir=self.folder)
         done = subprocess.run(
-            ["npm", *words], cwd=folder, timeout=50, text=True, check=False, capture_output=True,
+            ["npm", *words], cwd=folder, timeout=100, text=True, check=False, capture_output=True,
             env={**os.environ, "npm_config_cache": home, "npm_config_update_notifier": "false"})
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout
@@ -165,4 +196,4 @@ class OwnWebSocket(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(limit=140)

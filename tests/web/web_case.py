@@ -2,9 +2,12 @@
 
 import json
 import os
+import shutil
+import tempfile
+import unittest
 
 import setup_path  # noqa: F401
-from program import Program
+from program import Page, Program
 from support.case import Case
 
 
@@ -53,3 +56,19 @@ class WebCase(Case):
 
     def call(self, *words):
         return self.redis.call(*words)
+
+
+class SharedPage:
+    """Mixed into classes of one file: their program is the same page, for a browser starts slowly."""
+
+    _page = None
+
+    @classmethod
+    def class_program(cls):
+        if SharedPage._page is None:
+            folder = tempfile.mkdtemp(prefix="chanway-page-")
+            unittest.addModuleCleanup(shutil.rmtree, folder, ignore_errors=True)
+            SharedPage._page = Page(folder, cls.library_in(folder))
+            unittest.addModuleCleanup(SharedPage._page.stop)
+        cls.processes.append(SharedPage._page)
+        return SharedPage._page

@@ -55,6 +55,19 @@ export function randomName() {
     return Array.from(numbers, (number) => number.toString(36)).join('');
 }
 
+/* How long a JWT may still be used, in ms, by the clock of who made it where ours can't be right; not a
+ * number if it doesn't say. */
+export function tokenLife(token) {
+    try {
+        const { exp, iat } = JSON.parse(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/')));
+        const left = exp * 1000 - Date.now();
+        const whole = (exp - iat) * 1000;
+        return left > 0 && !(left > whole) ? left : whole;
+    } catch (error) { /* another kind of token */
+        return NaN;
+    }
+}
+
 export const positionOf = ({ epoch, offset }) => ({ epoch, offset });
 export const positionText = ({ epoch, offset }) => `${epoch}-${offset}`;
 export const isSeen = (last, { epoch, offset }) => last && last.epoch === epoch && offset <= last.offset;

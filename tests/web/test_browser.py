@@ -1,0 +1,49 @@
+"""web/chanway.js in Chromium, as it is published for pages: what Node's tests ask of it, and what only
+a browser has."""
+
+import os
+import subprocess
+
+import setup_path  # noqa: F401
+import test_client
+from support.case import main
+from support.paths import source_path
+from web_case import SharedPage
+
+
+class InChromium(SharedPage):
+    """Mixed into a class of tests: its program is a page with the classic script."""
+
+    @classmethod
+    def library_in(cls, folder):
+        subprocess.run(["node", source_path("web/build.js"), folder], check=True, timeout=100,
+                       capture_output=True)
+        return os.path.join(folder, "chanway.min.js")
+
+
+class Ops(InChromium, test_client.Ops):
+    pass
+
+
+class BackEnd(InChromium, test_client.BackEnd):
+    pass
+
+
+class Queue(InChromium, test_client.Queue):
+
+    def test_a_network_that_is_back_is_used_at_once(self):
+        told = self.run_js("""
+            const one = open('ws://127.0.0.1:1/ws', { backoffMin: 60000, backoffMax: 60000 });
+            await until(() => one.seen.reconnecting.length);
+            dispatchEvent(new Event('online'));
+            await until(() => one.seen.reconnecting.length === 2);
+            return one.seen.reconnecting.map((event) => event.delay >= 30000);""")
+        self.assertEqual(told, [True, True])
+
+    def test_the_page_has_broken_no_rule(self):
+        self.assertEqual(self.run_js("""const one = open(urls.a); await one.join(group);
+            await one.publish(group, new Uint8Array(70)); return uncaught"""), [])
+
+
+if __name__ == "__main__":
+    main(limit=140)
