@@ -34,11 +34,16 @@ class Built(Case):
 
     def test_it_meets_a_node_that_does_as_it_is_told(self):
         files = build(self.own_folder())
-        for library in (source_path("web/chanway.js"), files["chanway.min.mjs"],
-                        files["chanway.cjs"]):
-            done = subprocess.run(["node", source_path("tests/web/codes.mjs"), library], timeout=100,
-                                  text=True, check=False, capture_output=True)
-            self.assertEqual(done.returncode, 0, library + "\n" + done.stdout + done.stderr)
+        libraries = (source_path("web/chanway.js"), files["chanway.min.mjs"], files["chanway.cjs"])
+        runs = []
+        for library in libraries:
+            runs.append(subprocess.Popen(
+                ["node", source_path("tests/web/codes.mjs"), library], text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+            self.addCleanup(runs[-1].kill)
+        for library, run in zip(libraries, runs):
+            said = run.communicate(timeout=100)[0]
+            self.assertEqual(run.returncode, 0, library + "\n" + said)
 
     def test_types_name_what_there_is(self):
         program = self._keep(Program(self.own_folder()), self.addCleanup)
