@@ -24,8 +24,9 @@ add_library(cw_hardening INTERFACE)
 if(CW_HARDENING)
     include(CheckPIESupported)
     check_pie_supported(LANGUAGES C)
-    target_compile_options(cw_hardening INTERFACE -fstack-protector-strong)
-    target_compile_definitions(cw_hardening INTERFACE _FORTIFY_SOURCE=3)
+    # Some distributions' compilers define a _FORTIFY_SOURCE of their own.
+    target_compile_options(cw_hardening INTERFACE
+        -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
     target_link_options(cw_hardening INTERFACE -Wl,-z,relro,-z,now)
 endif()
 
