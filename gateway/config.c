@@ -630,3 +630,8 @@ struct cw_history_limits cw_config_history(const struct cw_config *config, struc
         .keys_max = value_for_group(config, offsetof(struct cw_config, keys_max), group),
     };
 }
+
+int cw_config_slow_policy(const struct cw_config *config, struct cw_bytes group)
+{
+    return (int)value_for_group(config, offsetof(struct cw_config, slow_policy), group);
+}

@@ -78,8 +78,8 @@ struct cw_config_override {
     struct cw_config_origin origin;
 };
 
-/* What raw_gap, sandbox, log_level, log_format hold: the place of the word in the row (enum
- * cw_log_level, cw_log_format). */
+/* What raw_gap, slow_policy (enum cw_slow_policy), sandbox, log_level, log_format hold: the place of
+ * the word in the row (enum cw_log_level, cw_log_format). */
 #define CW_CONFIG_RAW_GAP_COUNT 0
 #define CW_CONFIG_RAW_GAP_CLOSE 1
 #define CW_CONFIG_SANDBOX_OFF   1
@@ -135,6 +135,9 @@ CW_MUST_CHECK int cw_config_reload(int argc, char *const argv[], char *const env
 
 /** What is kept of `group`. */
 struct cw_history_limits cw_config_history(const struct cw_config *config, struct cw_bytes group);
+
+/** What becomes of the messages of `group` when a client is slow: an enum cw_slow_policy. */
+int cw_config_slow_policy(const struct cw_config *config, struct cw_bytes group);
 
 /** Writes one line for each variable CHANWAY_... that is no setting, but nearly: a warning at
  * start. */

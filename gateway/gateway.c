@@ -249,6 +249,7 @@ void cw_gateway_set_limits(struct cw_gateway *gateway, const struct cw_gateway_o
         .message_rate_ms = options->message_rate_ms,
         .closes_raw_on_gap = options->closes_raw_on_gap,
     };
+    cw_groups_on_reload(&gateway->node);
     cw_cluster_set_wait_replicas(gateway->cluster, options->wait_replicas);
 }
 
@@ -294,6 +295,8 @@ static int build_node(struct cw_gateway *gateway, const struct cw_gateway_option
     node->chain = &gateway->chain;
     node->admit = cw_chain_admit;
     node->keeps_query = options->keeps_query;
+    node->slow_policy = options->slow_policy;
+    node->slow_policy_arg = options->slow_policy_arg;
     if (options->keeps_headers != NULL &&
         (node->keeps_headers = strdup(options->keeps_headers)) == NULL)
         return CW_ERR_NOMEM;

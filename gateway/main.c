@@ -38,6 +38,12 @@ static struct cw_history_limits history_of(void *arg, struct cw_bytes group)
     return cw_config_history(&program->config, group);
 }
 
+static enum cw_slow_policy slow_policy_of(void *arg, struct cw_bytes group)
+{
+    const struct program *program = arg;
+    return (enum cw_slow_policy)cw_config_slow_policy(&program->config, group);
+}
+
 static void on_ready(void *arg)
 {
     const struct program *program = arg;
@@ -92,6 +98,8 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     options->history_arg = program;
     options->on_listening = on_listening;
     options->on_listening_arg = program;
+    options->slow_policy = slow_policy_of;
+    options->slow_policy_arg = program;
     options->on_ready = on_ready;
     options->on_ready_arg = program;
 }

@@ -18,6 +18,8 @@ struct cw_buf *cw_buf_create(size_t size)
     buf->refs = 1;
     buf->size = (uint32_t)size;
     buf->log = 0;
+    buf->is_entry = false;
+    buf->slow_policy = 0;
     return buf;
 }
 

@@ -9,19 +9,22 @@
 #include <chanway/bytes.h>
 #include <chanway/message.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct cw_buf {
     uint32_t refs;
     uint32_t size;
-    uint64_t log;                /* whose entry it carries, in its owner's numbering; 0: none */
-    struct cw_position position; /* of that entry */
+    uint64_t log;                /* whose message it carries, in its owner's numbering; 0: none */
+    struct cw_position position; /* its place there, if it has one */
+    bool is_entry;               /* it has: that log is kept */
+    uint8_t slow_policy;         /* what a full queue does with it, in its owner's numbering */
     char data[];
 };
 
-/** `size` bytes, not initialised, one reference, no log. NULL: out of memory (or size over
- * UINT32_MAX). */
+/** `size` bytes, not initialised, one reference, no log, policy 0. NULL: out of memory (or size
+ * over UINT32_MAX). */
 struct cw_buf *cw_buf_create(size_t size);
 /** A copy of `bytes`. NULL: out of memory. */
 struct cw_buf *cw_buf_copy(struct cw_bytes bytes);

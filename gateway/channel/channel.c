@@ -13,6 +13,7 @@
 #include "channel/receive.h"
 #include "channel/replay.h"
 #include "channel/session.h"
+#include "channel/shed.h"
 #include "channel/stream.h"
 #include "channel/websocket.h"
 #include "protocol/event.h"
@@ -282,6 +283,8 @@ static void replace(struct cw_channel *old, struct cw_opening *opening)
             cw_log_warn(cw_channel_log(old), "out of memory: where it was is not known");
     }
     free(groups);
+    if (old->outbox.shed != NULL) /* while its groups have names */
+        (void)cw_channel_tell_drops(old);
     bool was_closing = old->state == CW_CHANNEL_CLOSING;
     withdraw(old, 4006, reason, NULL, true);
     if (was_closing)
@@ -339,18 +342,68 @@ static void close_slow_consumer(struct cw_channel *channel)
     cw_channel_close(channel, 4005, "slow consumer", SLOW_CONSUMER_RETRY_MS);
 }
 
+static int shed(struct cw_channel *channel, struct cw_buf *frame, size_t limit)
+{
+    struct cw_hole hole;
+    int rc = cw_shed_push(&channel->outbox, frame, limit);
+    if (rc == CW_OK && channel->kind == CW_KIND_RAW && channel->node->limits.closes_raw_on_gap &&
+        cw_shed_next_hole(&channel->outbox, &hole))
+        cw_channel_close(channel, 1013, "messages were lost", 0);
+    return rc;
+}
+
+/* Of the group that `log` is of, left or not. */
+static const char *find_name(const struct cw_channel *channel, uint64_t log)
+{
+    for (struct cw_list_node *n = cw_list_first(&channel->members); n != NULL;
+         n = cw_list_next(&channel->members, n)) {
+        const struct cw_group *group = CW_CONTAINER(n, struct cw_member, in_channel)->group;
+        if (group->log == log)
+            return group->name;
+    }
+    return cw_shed_find_name(&channel->outbox, log);
+}
+
+bool cw_channel_tell_drops(struct cw_channel *channel)
+{
+    struct cw_outbox *outbox = &channel->outbox;
+    struct cw_hole hole;
+    while (cw_shed_next_hole(outbox, &hole)) {
+        struct cw_buf *gap = NULL;
+        if (channel->kind == CW_KIND_RAW) {
+            CW_STAT(raw_gaps_total)++;
+        } else {
+            const char *name = find_name(channel, hole.log);
+            if (name != NULL)
+                gap = cw_event_gap((enum cw_kind)channel->kind, cw_bytes_text(name), hole.last);
+            if (gap == NULL)
+                return false;
+        }
+        cw_shed_tell(outbox, &hole, gap);
+    }
+    cw_shed_trim(outbox);
+    return true;
+}
+
 void cw_channel_send_frame(struct cw_channel *channel, struct cw_buf *frame)
 {
+    struct cw_outbox *outbox = &channel->outbox;
     size_t limit = channel->node->limits.send_queue_max;
     if (frame == NULL || channel->state == CW_CHANNEL_CLOSING)
         return;
-    int rc = cw_outbox_push(&channel->outbox, frame, limit);
-    if (rc == CW_ERR_FULL) { /* a burst within one turn is not slowness: give the socket a chance */
+    bool is_socket_full = outbox->flying > 0;
+    int rc = CW_ERR_FULL;
+    if (!is_socket_full || frame->slow_policy != CW_SLOW_LATEST)
+        rc = cw_outbox_push(outbox, frame, limit);
+    if (rc == CW_ERR_FULL && !is_socket_full) {
+        /* a burst within one turn is not slowness: give the socket a chance */
         channel->node->transport->flush_now(channel);
         if (channel->state == CW_CHANNEL_CLOSING)
             return;
-        rc = cw_outbox_push(&channel->outbox, frame, limit);
+        rc = cw_outbox_push(outbox, frame, limit);
     }
+    if (rc == CW_ERR_FULL)
+        rc = shed(channel, frame, limit);
     if (rc == CW_ERR_FULL)
         close_slow_consumer(channel);
     else if (rc < 0)
@@ -406,6 +459,7 @@ void cw_channel_tell_gap(struct cw_channel *channel, const struct cw_group *grou
         struct cw_buf *frame = cw_event_gap((enum cw_kind)channel->kind, name, gap->last_lost);
         if (frame != NULL) {
             frame->log = group == NULL ? CW_LOG_DIRECT : group->log;
+            frame->is_entry = true;
             frame->position = gap->last_lost;
         }
         cw_channel_send_replayed_frame(channel, frame);

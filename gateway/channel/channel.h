@@ -96,8 +96,8 @@ void cw_channel_admit(struct cw_channel *channel);
 /** The token of its session, for the client; NULL: none, or it is no longer known. */
 const char *cw_channel_token(const struct cw_channel *channel);
 
-/** Queues a frame for the client (takes its own reference); closes with 4005 when the queue is
- * full. NULL: ignored. */
+/** Queues a frame for the client (takes its own reference); when the queue is full, messages of
+ * groups go as their slow-policy says, or the channel is closed with 4005. NULL: ignored. */
 void cw_channel_send_frame(struct cw_channel *channel, struct cw_buf *frame);
 
 /** The same for a frame made just now: consumes the caller's reference. NULL is ignored. */
@@ -127,6 +127,9 @@ void cw_channel_tell_gap(struct cw_channel *channel, const struct cw_group *grou
  * reading. */
 void cw_channel_send_direct(struct cw_channel *channel, const struct cw_message *message,
                             bool is_live);
+/** Something is about to be written, and its queue has given up messages (shed.h): puts the gaps
+ * that tell so into the queue. False: out of memory, nothing more may be written. */
+CW_MUST_CHECK bool cw_channel_tell_drops(struct cw_channel *channel);
 /** Its outbox is empty: what waited for that goes on. */
 void cw_channel_on_drained(struct cw_channel *channel);
 

@@ -107,5 +107,6 @@ struct cw_buf *cw_filter_frame(struct cw_channel *channel, const struct cw_messa
     }
     frame->log = log;
     frame->position = message->position;
+    frame->is_entry = message->is_logged;
     return frame;
 }

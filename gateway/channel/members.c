@@ -15,6 +15,7 @@
 #include "channel/op.h"
 #include "channel/replay.h"
 #include "channel/session.h"
+#include "channel/shed.h"
 #include "protocol/event.h"
 
 #include <stdlib.h>
@@ -29,6 +30,22 @@ struct cw_member *cw_member_find(const struct cw_channel *channel, struct cw_byt
             return member;
     }
     return NULL;
+}
+
+static uint8_t slow_policy_of(const struct cw_node *node, const char *name)
+{
+    if (node->slow_policy == NULL)
+        return CW_SLOW_CLOSE;
+    return (uint8_t)node->slow_policy(node->slow_policy_arg, cw_bytes_text(name));
+}
+
+void cw_groups_on_reload(struct cw_node *node)
+{
+    for (struct cw_map_node *n = cw_map_next(&node->groups, NULL); n != NULL;
+         n = cw_map_next(&node->groups, n)) {
+        struct cw_group *group = CW_CONTAINER(n, struct cw_group, in_groups);
+        group->slow_policy = slow_policy_of(node, group->name);
+    }
 }
 
 struct cw_group *cw_group_ref(struct cw_node *node, struct cw_bytes name)
@@ -46,6 +63,7 @@ struct cw_group *cw_group_ref(struct cw_node *node, struct cw_bytes name)
     group->log = node->next_log++;
     cw_list_init(&group->chasing);
     memcpy(group->name, name.data, name.size);
+    group->slow_policy = slow_policy_of(node, group->name);
     if (cw_map_add(&node->groups, &group->in_groups) != CW_OK) {
         free(group);
         return NULL;
@@ -120,6 +138,11 @@ void cw_member_deactivate(struct cw_member *member)
 {
     struct cw_group *group = member->group;
     uint8_t kind = member->channel->kind;
+    struct cw_outbox *outbox = &member->channel->outbox;
+    bool may_shed = group->slow_policy != CW_SLOW_CLOSE || outbox->shed != NULL;
+    if (may_shed && !cw_outbox_is_empty(outbox) && member->channel->state != CW_CHANNEL_CLOSING &&
+        cw_shed_remember(outbox, group->log, cw_bytes_text(group->name)) != CW_OK)
+        cw_channel_close(member->channel, 1011, "out of memory", 0);
     if (member->state == CW_MEMBER_JOINED) {
         if (member->index < group->count[kind]) {
             swap(group, kind, member->index, --group->count[kind]);
@@ -203,6 +226,12 @@ static struct cw_member *find_joined(const struct cw_channel *channel, const str
     return member != NULL && member->state == CW_MEMBER_JOINED ? member : NULL;
 }
 
+/* A catch-up is paced: none of it goes. */
+static uint8_t policy_of(const struct cw_group *group, const struct cw_message *message)
+{
+    return message->is_recovered && message->is_logged ? CW_SLOW_CLOSE : group->slow_policy;
+}
+
 /* Each gets a frame of its own. Filters are application code, by which members may go, so this
  * comes when no array is looked at any more. */
 static void deliver_filtered(struct cw_group *group, struct cw_list *filtered,
@@ -211,15 +240,15 @@ static void deliver_filtered(struct cw_group *group, struct cw_list *filtered,
     struct cw_list_node *node;
     if (cw_list_is_empty(filtered))
         return; /* and the group may be gone */
-    uint64_t log = message->is_logged ? group->log : CW_LOG_NONE;
     group->refs++;
     while ((node = cw_list_pop_front(filtered)) != NULL) {
         struct cw_channel *channel = CW_CONTAINER(node, struct cw_extras, in_filtered)->channel;
         struct cw_buf *frame = NULL;
         if (find_joined(channel, group) != NULL)
-            frame = cw_filter_frame(channel, message, log);
+            frame = cw_filter_frame(channel, message, group->log);
         if (frame == NULL)
             continue;
+        frame->slow_policy = policy_of(group, message);
         struct cw_member *member = find_joined(channel, group);
         if (message->is_recovered && message->is_logged && member != NULL)
             send_recovered(member, frame);
@@ -280,8 +309,10 @@ void cw_group_deliver(struct cw_group *group, const struct cw_message *message)
                 cw_channel_close(group->members[kind][i]->channel, 1011, "out of memory", 0);
             continue;
         }
-        frame->log = message->is_logged ? group->log : CW_LOG_NONE;
+        frame->log = group->log;
         frame->position = message->position;
+        frame->is_entry = message->is_logged;
+        frame->slow_policy = policy_of(group, message);
         if (is_recoverable)
             deliver_recovered(group, kind, frame, message, &filtered);
         else

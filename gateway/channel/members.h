@@ -41,12 +41,13 @@ struct cw_member {
 };
 
 struct cw_group {
-    struct cw_map_node in_groups; /* in cw_node.groups */
-    struct cw_node *node; /* NULL: it is gone, somebody still has the group */
+    struct cw_map_node in_groups;              /* in cw_node.groups */
+    struct cw_node *node;                      /* NULL: it is gone, somebody still has the group */
     struct cw_member **members[CW_KIND_COUNT]; /* JOINED ones: `count`, then `behind` of them */
     uint32_t count[CW_KIND_COUNT];             /* they get what the node gets */
     uint32_t behind[CW_KIND_COUNT];            /* they are sent it by a replay */
     uint32_t capacity[CW_KIND_COUNT];
+    uint8_t slow_policy;    /* enum cw_slow_policy */
     uint64_t log;           /* its number among the logs of this node: frames have it, see buf.h */
     uint32_t refs;          /* members in any state, and the application's */
     struct cw_list chasing; /* replays ahead of the live messages; channel/replay.c's */
@@ -55,6 +56,8 @@ struct cw_group {
 
 /** The group `name`, made if need be, with a reference of the caller's. NULL: out of memory. */
 struct cw_group *cw_group_ref(struct cw_node *node, struct cw_bytes name);
+/** The settings have changed: what is asked per group is asked again. */
+void cw_groups_on_reload(struct cw_node *node);
 /** Frees the group after the last one. */
 void cw_group_unref(struct cw_group *group);
 
@@ -71,9 +74,10 @@ void cw_member_deactivate(struct cw_member *member);
 void cw_member_destroy(struct cw_member *member);
 
 /**
- * Puts `message` into the outbox of every joined member (but its sender, if it says so). A member
- * whose outbox has no room is closed with 4005; but not for a message of the node's catch-up: then
- * it falls behind, and is sent the group's history as fast as it reads (replay.h).
+ * Puts `message` into the outbox of every joined member (but its sender, if it says so). What
+ * happens to a member whose outbox has no room is the group's slow-policy; but not for a message of
+ * the node's catch-up: then it falls behind, and is sent the group's history as fast as it reads
+ * (replay.h).
  */
 void cw_group_deliver(struct cw_group *group, const struct cw_message *message);
 /** The node has got `message`, but nobody is to see it. */

@@ -5,6 +5,7 @@
 #define CW_CHANNEL_NODE_H
 
 #include <chanway/cluster.h>
+#include <chanway/gateway.h>
 
 #include "base/list.h"
 #include "base/map.h"
@@ -82,6 +83,9 @@ struct cw_node {
     /** Joins the groups that an OPENING channel begins with, greets it, then makes it OPEN
      * (handlers/opening.c); set likewise. */
     void (*open)(struct cw_channel *channel);
+    /** A group's slow-policy; NULL: CW_SLOW_CLOSE. */
+    enum cw_slow_policy (*slow_policy)(void *arg, struct cw_bytes group);
+    void *slow_policy_arg;
     int64_t now_ms; /* monotonic, taken once per turn by whoever starts the turn's work */
     bool is_draining;
 };

@@ -8,6 +8,7 @@
 #include "channel/outbox.h"
 
 #include "base/stats.h"
+#include "channel/shed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,7 @@ void cw_outbox_finish(struct cw_outbox *outbox)
     while (!cw_outbox_is_empty(outbox))
         cw_buf_unref(cw_outbox_pop(outbox));
     drop_ring(outbox);
+    cw_shed_destroy(outbox);
     outbox->flying = 0;
 }
 
@@ -73,7 +75,7 @@ static bool has_room(const struct cw_outbox *outbox, size_t waiting, size_t size
 
 static int append(struct cw_outbox *outbox, struct cw_buf *frame)
 {
-    if (outbox->count == outbox->capacity) {
+    if (outbox->count == outbox->capacity && !cw_shed_compact(outbox)) {
         int rc = grow(outbox);
         if (rc < 0)
             return rc;
@@ -116,6 +118,14 @@ struct cw_buf *cw_outbox_peek(const struct cw_outbox *outbox, uint32_t index)
     return outbox->ring != NULL ? outbox->ring[slot] : outbox->few[slot];
 }
 
+static void forget_bytes(struct cw_outbox *outbox, const struct cw_buf *frame)
+{
+    outbox->bytes -= frame->size;
+    if (outbox->paced > outbox->bytes) /* where they lie in the queue is not remembered */
+        outbox->paced = outbox->bytes;
+    CW_STAT(node_queue_bytes) -= frame->size;
+}
+
 struct cw_buf *cw_outbox_pop(struct cw_outbox *outbox)
 {
     struct cw_buf *frame = cw_outbox_front(outbox);
@@ -123,10 +133,10 @@ struct cw_buf *cw_outbox_pop(struct cw_outbox *outbox)
         return NULL;
     outbox->head = (outbox->head + 1) & (outbox->capacity - 1);
     outbox->count--;
-    outbox->bytes -= frame->size;
-    if (outbox->paced > outbox->bytes) /* where they lie in the queue is not remembered */
-        outbox->paced = outbox->bytes;
-    CW_STAT(node_queue_bytes) -= frame->size;
+    outbox->popped++;
+    forget_bytes(outbox, frame);
+    if (outbox->shed != NULL)
+        cw_shed_on_pop(outbox, frame);
     if (outbox->count == 0)
         drop_ring(outbox);
     return frame;
@@ -150,6 +160,36 @@ size_t cw_outbox_gather(const struct cw_outbox *outbox, char *space, size_t size
 
 void cw_outbox_drop(struct cw_outbox *outbox, uint32_t frames)
 {
-    for (uint32_t i = 0; i < frames; i++)
-        (void)cw_buf_unref(cw_outbox_pop(outbox));
+    for (uint32_t i = 0; i < frames; i++) {
+        struct cw_buf *frame = cw_outbox_pop(outbox);
+        CW_STAT(client_messages_out_total) += frame->size > 0; /* else a place that was given up */
+        (void)cw_buf_unref(frame);
+    }
+}
+
+struct cw_buf **cw_outbox_slot(struct cw_outbox *outbox, uint32_t index)
+{
+    return &slots_of(outbox)[(outbox->head + index) & (outbox->capacity - 1)];
+}
+
+void cw_outbox_replace(struct cw_outbox *outbox, uint32_t index, struct cw_buf *frame)
+{
+    struct cw_buf **slot = cw_outbox_slot(outbox, index);
+    outbox->bytes += frame->size;
+    CW_STAT(node_queue_bytes) += frame->size;
+    forget_bytes(outbox, *slot);
+    (void)cw_buf_unref(*slot);
+    *slot = frame;
+}
+
+void cw_outbox_cut(struct cw_outbox *outbox, uint32_t frames)
+{
+    for (uint32_t i = 0; i < frames; i++) {
+        uint32_t last = (outbox->head + --outbox->count) & (outbox->capacity - 1);
+        struct cw_buf *frame = slots_of(outbox)[last];
+        forget_bytes(outbox, frame);
+        (void)cw_buf_unref(frame);
+    }
+    if (outbox->count == 0)
+        drop_ring(outbox);
 }

@@ -16,6 +16,8 @@
 
 #define CW_OUTBOX_INLINE 2
 
+struct cw_shed;
+
 struct cw_outbox {
     struct cw_buf **ring; /* NULL: `few` is the ring; owned */
     struct cw_buf *few[CW_OUTBOX_INLINE];
@@ -26,6 +28,8 @@ struct cw_outbox {
     uint32_t
         flying;     /* of the oldest frames: handed to the transport, not all taken by the socket */
     uint32_t paced; /* of `bytes`, at most so many came by push_paced: push does not count them */
+    uint64_t popped;      /* frames taken out so far: the slot of the oldest one */
+    struct cw_shed *shed; /* owned: what a full queue gave up, shed.h; NULL: nothing */
 };
 
 void cw_outbox_init(struct cw_outbox *outbox);
@@ -60,7 +64,13 @@ struct cw_buf *cw_outbox_peek(const struct cw_outbox *outbox, uint32_t index);
  * even one fits. */
 size_t cw_outbox_gather(const struct cw_outbox *outbox, char *space, size_t size,
                         uint32_t *ret_frames);
-/** Takes the oldest `frames` out and drops them: they are written. */
+/** Takes the oldest `frames` out and drops them: they are written. Counts them. */
 void cw_outbox_drop(struct cw_outbox *outbox, uint32_t frames);
+/** Where the oldest frame but `index` is kept; `index` is less than `count`. For shed.c. */
+struct cw_buf **cw_outbox_slot(struct cw_outbox *outbox, uint32_t index);
+/** Puts `frame` (with the caller's reference) in the place of the oldest frame but `index`. */
+void cw_outbox_replace(struct cw_outbox *outbox, uint32_t index, struct cw_buf *frame);
+/** Takes the newest `frames` out and drops them. */
+void cw_outbox_cut(struct cw_outbox *outbox, uint32_t frames);
 
 #endif

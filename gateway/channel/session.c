@@ -5,6 +5,7 @@
 #include "channel/channel.h"
 #include "channel/members.h"
 #include "channel/replay.h"
+#include "channel/shed.h"
 #include "protocol/hex.h"
 
 #include <openssl/sha.h>
@@ -60,12 +61,13 @@ bool cw_session_parse(struct cw_bytes token, char ret_uuid[CW_UUID_TEXT_SIZE],
 static struct cw_position before_unwritten(const struct cw_outbox *outbox, uint64_t log,
                                            struct cw_position position)
 {
-    for (uint32_t i = 0; i < outbox->count; i++) {
-        const struct cw_buf *frame = cw_outbox_peek(outbox, i);
-        if (frame->log == log)
-            return (struct cw_position){frame->position.epoch, frame->position.offset - 1};
-    }
-    return position;
+    struct cw_position first;
+    if (!cw_shed_find_unwritten(outbox, log, &first))
+        return position;
+    if (first.offset > 0)
+        return (struct cw_position){first.epoch, first.offset - 1};
+    /* A gap before the first of its epoch: nothing of that epoch was written, nor the gap. */
+    return (struct cw_position){first.epoch > 0 ? first.epoch - 1 : 0, 0};
 }
 
 /* How far its group's messages went into the outbox; false: nobody knows, or there is no history.

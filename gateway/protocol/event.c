@@ -324,7 +324,8 @@ static void describe_gap(struct cw_encoder *encoder, const void *arg)
     put_op(encoder, "gap");
     if (gap->group.size > 0)
         put_text(encoder, "group", gap->group);
-    put_position(encoder, gap->last_lost);
+    if (gap->last_lost.epoch != 0 || gap->last_lost.offset != 0)
+        put_position(encoder, gap->last_lost);
     encoder->ops->map_end(encoder);
 }
 

@@ -70,7 +70,7 @@ struct cw_buf *cw_event_joined(enum cw_kind kind, bool is_joined, struct cw_byte
                                bool has_position, struct cw_position position);
 struct cw_buf *cw_event_presence(enum cw_kind kind, bool is_join, struct cw_bytes group,
                                  struct cw_bytes channel, struct cw_bytes user);
-/** op `gap`; an empty group: direct messages. */
+/** op `gap`; an empty group: direct messages; `last_lost` 0-0: there is no history. */
 struct cw_buf *cw_event_gap(enum cw_kind kind, struct cw_bytes group,
                             struct cw_position last_lost);
 /** op `bye`; retry_ms < 0: null. */

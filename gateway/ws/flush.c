@@ -55,7 +55,6 @@ static bool write_bytes(struct cw_connection *connection, char *data, size_t siz
     if (frames == 0)
         return true;
     struct cw_outbox *outbox = &connection->channel->outbox;
-    CW_STAT(client_messages_out_total) += frames;
     if (lws_partial_buffered(connection->wsi))
         outbox->flying = frames;
     else
@@ -108,6 +107,10 @@ void cw_flush_connection(struct cw_connection *connection)
         }
         if (connection->is_close_sent)
             return;
+        if (outbox != NULL && outbox->shed != NULL && !cw_channel_tell_drops(connection->channel)) {
+            cw_connection_kill(connection);
+            return;
+        }
         if (outbox != NULL && !cw_outbox_is_empty(outbox)) {
             if (!write_frames(connection, outbox))
                 return;

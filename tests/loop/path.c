@@ -306,6 +306,8 @@ void path_push_direct(struct path *path, const struct path_client *client, unsig
 const char *path_next(struct path_client *client)
 {
     static char text[FRAME_MAX + 1];
+    if (client->channel->outbox.shed != NULL)
+        assert_true(cw_channel_tell_drops(client->channel));
     struct cw_buf *frame = cw_outbox_pop(&client->channel->outbox);
     if (frame == NULL)
         return NULL;
@@ -381,6 +383,8 @@ void path_expect_gap(struct path_client *client, const char *group, unsigned epo
 
 void path_expect_nothing(const struct path_client *client)
 {
+    if (client->channel->outbox.shed != NULL)
+        assert_true(cw_channel_tell_drops(client->channel));
     struct cw_buf *frame = cw_outbox_front(&client->channel->outbox);
     if (frame == NULL)
         return;

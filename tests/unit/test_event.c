@@ -330,6 +330,8 @@ static void other_events_are_as_the_protocol_has_them(void **state)
                 "{\"op\":\"gap\",\"group\":\"chat\",\"epoch\":\"5\",\"offset\":6}");
     assert_json(cw_event_gap(CW_KIND_JSON, none, position),
                 "{\"op\":\"gap\",\"epoch\":\"5\",\"offset\":6}");
+    assert_json(cw_event_gap(CW_KIND_JSON, group, (struct cw_position){0, 0}),
+                "{\"op\":\"gap\",\"group\":\"chat\"}");
     assert_json(cw_event_bye(CW_KIND_JSON, 1001, "node drains", 250),
                 "{\"op\":\"bye\",\"code\":1001,\"reason\":\"node drains\",\"retry_ms\":250}");
     assert_json(cw_event_bye(CW_KIND_JSON, 4003, NULL, -1),

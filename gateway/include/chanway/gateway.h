@@ -22,6 +22,13 @@ extern "C" {
 
 struct cw_gateway;
 
+/** What becomes of a group's messages when a client does not read them: slow-policy. */
+enum cw_slow_policy {
+    CW_SLOW_CLOSE,       /**< they wait; beyond send_queue_max the client is closed with 4005 */
+    CW_SLOW_DROP_OLDEST, /**< at send_queue_max the oldest go, told by a gap */
+    CW_SLOW_LATEST,      /**< while its socket is full only the newest one waits, after a gap */
+};
+
 /**
  * The settings of a node: each field is the setting of its name (gateway/README.md). Begin with
  * cw_gateway_options_init(), which fills in the defaults. Strings need to live as long as the call
@@ -67,6 +74,10 @@ struct cw_gateway_options {
      * rights. < 0: the gateway is not created, and `error` says why; optional. */
     int (*on_listening)(void *arg, char *error, size_t error_size);
     void *on_listening_arg; /**< `arg` of on_listening */
+    /** What becomes of a group's messages when a client is slow; NULL: CW_SLOW_CLOSE. Asked once
+     * per group, and again by cw_gateway_set_limits(). */
+    enum cw_slow_policy (*slow_policy)(void *arg, struct cw_bytes group);
+    void *slow_policy_arg; /**< `arg` of slow_policy */
     /** Messages flow for the first time: the node may be told to clients; optional. */
     void (*on_ready)(void *arg);
     void *on_ready_arg; /**< `arg` of on_ready */
@@ -87,7 +98,8 @@ CW_API CW_MUST_CHECK int cw_gateway_create(const struct cw_gateway_options *opti
  */
 CW_API CW_MUST_CHECK int cw_gateway_run(struct cw_gateway *gateway);
 /** Takes over the limits (heartbeat, op_timeout, channel_ttl, max_..., message_rate,
- * send_queue_max, wait_replicas, closes_raw_on_gap). */
+ * send_queue_max, wait_replicas, closes_raw_on_gap), and asks for each group's slow_policy again.
+ */
 CW_API void cw_gateway_set_limits(struct cw_gateway *gateway,
                                   const struct cw_gateway_options *options);
 /**
