@@ -2,8 +2,9 @@
 
 FROM debian:bookworm-slim AS build
 WORKDIR /src
-# The dependencies are a layer of their own: built again only when their script changes.
+# The dependencies are a layer of their own: built again only when their script or patches change.
 COPY scripts/deps scripts/lib.sh scripts/
+COPY scripts/patches scripts/patches
 RUN scripts/deps --build && rm -rf /var/lib/apt/lists/*
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake

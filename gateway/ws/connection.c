@@ -350,12 +350,25 @@ static int read_close(struct cw_connection *connection, struct cw_bytes payload)
     return code;
 }
 
+static bool can_be_echoed(struct cw_bytes payload, int answer)
+{
+    const unsigned char *bytes = (const unsigned char *)payload.data;
+    return payload.size == 0 || (payload.size >= 2 && (bytes[0] << 8 | bytes[1]) == answer);
+}
+
 int cw_connection_on_peer_close(struct cw_connection *connection, const void *data, size_t size)
 {
     if (connection->is_close_sent)
         return -1; /* the answer to ours: done */
 
     int code = read_close(connection, cw_bytes_make(data, size));
+    if (lws_partial_buffered(connection->wsi) && can_be_echoed(cw_bytes_make(data, size), code)) {
+        /* Half a frame is under way: behind it the library sends the peer's close frame back. */
+        if (!connection->is_closing)
+            begin_closing(connection);
+        connection->is_close_sent = true;
+        return 0;
+    }
     if (connection->close_frame == NULL) {
         connection->close_frame = code == CLOSE_NO_CODE
                                       ? cw_frame_create(CW_FRAME_CLOSE, cw_bytes_make(NULL, 0))
