@@ -258,6 +258,9 @@ static int build(struct cw_cluster *cluster, const struct cw_cluster_options *op
                            cluster);
     if (rc < 0)
         return rc;
+    rc = cw_seats_init(&cluster->seats, cluster->base, cluster->endpoint, cluster->prefix);
+    if (rc < 0)
+        return rc;
     rc = cw_lease_init(&cluster->lease, cluster->base, cluster->endpoint, cluster->prefix,
                        cluster->node_id, &cluster->registry.count);
     if (rc < 0)
@@ -352,6 +355,7 @@ void cw_cluster_destroy(struct cw_cluster *cluster)
     cw_log_reader_finish(&cluster->reader);
     cw_event_stream_finish(&cluster->stream);
     cw_replicas_finish(&cluster->replicas);
+    cw_seats_finish(&cluster->seats);
     if (cluster->on_left != NULL)
         cluster->on_left(cluster->on_left_arg, CW_ERR_CANCELLED);
     cw_memberships_finish(&cluster->memberships);

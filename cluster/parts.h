@@ -16,6 +16,7 @@
 #include "redis_url.h"
 #include "registry.h"
 #include "replicas.h"
+#include "seats.h"
 
 #include <stdint.h>
 
@@ -39,6 +40,7 @@ struct cw_cluster {
     struct cw_inboxes inboxes;
     struct cw_event_stream stream;
     struct cw_replicas replicas;
+    struct cw_seats seats;
     struct cw_lease lease;
     struct cw_reaper *reaper;
     struct cw_sweeper *sweeper;

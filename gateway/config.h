@@ -84,6 +84,9 @@ struct cw_config_override {
 #define CW_CONFIG_RAW_GAP_CLOSE 1
 #define CW_CONFIG_SANDBOX_OFF   1
 
+#define CW_CONFIG_LIMITS_FAIL_OPEN   0
+#define CW_CONFIG_LIMITS_FAIL_CLOSED 1
+
 /** Strings are owned and never NULL. `node` and `max_connections` are worked out if they were not
  * given. */
 struct cw_config {

@@ -15,6 +15,7 @@
 #include "handlers/handlers.h"
 #include "http/health.h"
 #include "middleware/chain.h"
+#include "middleware/limits.h"
 #include "names.h"
 #include "outgoing.h"
 #include "protocol/event.h"
@@ -245,6 +246,11 @@ void cw_gateway_set_limits(struct cw_gateway *gateway, const struct cw_gateway_o
         .channel_ttl_s = options->channel_ttl_s,
         .channel_ttl_max_s = options->channel_ttl_max_s,
         .session_ttl_s = options->session_ttl_s,
+        .max_per_address = options->max_per_address,
+        .max_per_user = options->max_per_user,
+        .connect_rate = options->connect_rate,
+        .connect_rate_ms = options->connect_rate_ms,
+        .closes_without_limits = options->closes_without_limits,
         .message_rate = options->message_rate,
         .message_rate_ms = options->message_rate_ms,
         .closes_raw_on_gap = options->closes_raw_on_gap,
@@ -297,6 +303,8 @@ static int build_node(struct cw_gateway *gateway, const struct cw_gateway_option
     node->keeps_query = options->keeps_query;
     node->slow_policy = options->slow_policy;
     node->slow_policy_arg = options->slow_policy_arg;
+    if (cw_limits_add(&gateway->chain, node) != CW_OK)
+        return CW_ERR_NOMEM;
     if (options->keeps_headers != NULL &&
         (node->keeps_headers = strdup(options->keeps_headers)) == NULL)
         return CW_ERR_NOMEM;

@@ -88,6 +88,11 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     options->max_message = (size_t)config->max_message;
     options->max_groups = (size_t)config->max_groups;
     options->send_queue_max = (size_t)config->send_queue_max;
+    options->max_per_address = config->max_per_address;
+    options->max_per_user = config->max_per_user;
+    options->connect_rate = cw_rate_count(config->connect_rate);
+    options->connect_rate_ms = cw_rate_ms(config->connect_rate);
+    options->closes_without_limits = config->limits_fail == CW_CONFIG_LIMITS_FAIL_CLOSED;
     options->message_rate = cw_rate_count(config->message_rate);
     options->message_rate_ms = cw_rate_ms(config->message_rate);
     options->events_mask = (unsigned)config->events;

@@ -258,6 +258,7 @@ static void withdraw(struct cw_channel *channel, int code, const char *reason,
         channel->is_known = false;
     }
     cw_extras_end(channel);
+    cw_extras_leave_seats(channel, code == 4006);
     cw_list_remove(&channel->in_later);
     cw_op_forget_channel(channel);
     if (is_replaced)

@@ -23,7 +23,16 @@ static bool is_empty(const struct cw_extras *extras)
     return cw_events_are_none(&extras->events) && extras->send_filter.fn == NULL &&
            extras->receive_filter.fn == NULL && extras->receive.fn == NULL &&
            extras->data == NULL && extras->facts == NULL && extras->user == NULL &&
-           !extras->bucket.is_begun;
+           !extras->bucket.is_begun && extras->seats[CW_SEAT_ADDRESS] == NULL &&
+           extras->seats[CW_SEAT_USER] == NULL;
+}
+
+void cw_extras_leave_seats(struct cw_channel *channel, bool is_passed)
+{
+    for (int i = 0; channel->extras != NULL && i < CW_SEAT_KINDS; i++) {
+        cw_seat_destroy(channel->extras->seats[i], is_passed ? CW_SEAT_PASS : CW_SEAT_FREE);
+        channel->extras->seats[i] = NULL;
+    }
 }
 
 void cw_extras_shrink(struct cw_channel *channel)
@@ -52,6 +61,7 @@ void cw_extras_destroy(struct cw_channel *channel)
     if (extras == NULL)
         return;
     cw_extras_end(channel);
+    cw_extras_leave_seats(channel, false);
     cw_events_finish(&extras->events);
     free(extras->facts);
     free(extras->user);

@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "channel/bucket.h"
 #include "channel/events.h"
+#include "seats.h"
 
 #include <stdbool.h>
 
@@ -41,9 +42,11 @@ struct cw_extras {
     struct cw_own_data *data; /* owned list */
     char *facts;              /* owned; channel/websocket.h; NULL: none */
     char *user;               /* owned; NULL: not authenticated */
-    struct cw_bucket bucket;  /* what message-rate leaves it */
-    bool is_in_send_filter;   /* what is sent from there does not pass it again */
-    bool is_over;             /* nothing is attached any more */
+    struct cw_seat
+        *seats[CW_SEAT_KINDS]; /* owned; of its address and user, where there are limits */
+    struct cw_bucket bucket;   /* what message-rate leaves it */
+    bool is_in_send_filter;    /* what is sent from there does not pass it again */
+    bool is_over;              /* nothing is attached any more */
 };
 
 /** The channel's, made if there is none yet. NULL: out of memory. */
@@ -51,6 +54,9 @@ struct cw_extras *cw_extras_of(struct cw_channel *channel);
 
 /** Frees them if nothing is in there. From where no application code is running. */
 void cw_extras_shrink(struct cw_channel *channel);
+
+/** Others may have its seats; or, `is_passed`, a newer connection of the same channel has them. */
+void cw_extras_leave_seats(struct cw_channel *channel, bool is_passed);
 
 /** The channel ends, its handlers have been told: destroys own data; no filter, no receive any
  * more. Again is harmless. */

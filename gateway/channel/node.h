@@ -35,6 +35,11 @@ struct cw_limits {
     int64_t session_ttl_s;         /* how long a lost channel may be resumed; 0: not at all */
     int64_t message_rate;          /* ops of one channel in message_rate_ms; 0: no limit */
     int64_t message_rate_ms;
+    int64_t max_per_address; /* connections in the cluster; 0: no limit */
+    int64_t max_per_user;    /* likewise */
+    int64_t connect_rate;    /* connections of one address in connect_rate_ms; 0: no limit */
+    int64_t connect_rate_ms;
+    bool closes_without_limits; /* where Redis does not say whether one is over a limit */
     bool closes_raw_on_gap;
 };
 

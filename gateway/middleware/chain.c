@@ -29,6 +29,7 @@ int cw_chain_add(struct cw_chain *chain, const struct cw_middleware *middleware)
         return CW_ERR_NOMEM;
     chain->items = items;
     chain->items[chain->count++] = *middleware;
+    chain->asked_about_ops += middleware->on_operation != NULL;
     return CW_OK;
 }
 
@@ -191,7 +192,7 @@ bool cw_chain_allow(struct cw_channel *channel, const struct cw_command *command
                     bool is_binary, struct cw_bytes frame)
 {
     const struct cw_chain *chain = channel->node->chain;
-    if (chain == NULL || op->checked >= chain->count)
+    if (chain == NULL || chain->asked_about_ops == 0 || op->checked >= chain->count)
         return true;
     const struct cw_message message = {.type = command->payload_type,
                                        .payload = command->payload,

@@ -20,6 +20,7 @@ struct cw_op;
 struct cw_chain {
     struct cw_middleware *items; /* owned */
     size_t count;
+    size_t asked_about_ops; /* how many of them have an on_operation */
 };
 
 CW_MUST_CHECK int cw_chain_add(struct cw_chain *chain, const struct cw_middleware *middleware);

@@ -15,6 +15,7 @@ BROKEN = b"\xff\xfe"
 NO_JSON = ("", "{", "01", "NaN", "0x10", "[1,]", '"\n"', b'"\xc3\x28"', '"\\ud800"', "[" * 65 + "]" * 65)
 
 GROUP, CHANNEL, NODE, NODES = "cw:{g:room}", "cw:{c:%s}" % UUID, "cw:{n:n.1}", "cw:nodes"
+LIMIT = "cw:{l:a:10.0.0.7}"
 
 # A right call of each, with the least it may have.
 RIGHT = {
@@ -47,6 +48,9 @@ RIGHT = {
     "cw_node_trim": (CHANNEL, "1-1"),
     "cw_node_channels": (NODE, 0, 10),
     "cw_node_renew": (NODE, 15000),
+    "cw_node_admit": (LIMIT, UUID, 15000, 2, 5, 60000),
+    "cw_node_seats": (LIMIT, 15000, UUID),
+    "cw_node_unseat": (LIMIT, "", UUID),
     "cw_node_list": (NODES, "n.1"),
     "cw_node_dead": (NODES,),
 }
@@ -61,7 +65,7 @@ def wrong_keys(key):
                 LONG + ":nodes", "cw:{x:y}", key + "\n", "\n" + key, key + "\0", key + " ", " " + key, key + ":m",
                 "c w" + key[2:], b"\xff" + key.encode(), key.encode() + BROKEN, "cw}" + key[2:], key + "}",
                 "{a}" + key)
-    for other in (GROUP, CHANNEL, NODE, NODES):
+    for other in (GROUP, CHANNEL, NODE, NODES, LIMIT):
         if other != key:
             yield other
     if kind:
@@ -188,7 +192,7 @@ class Wrong(ChannelsCase):
             "cw_node_vouch": (1, 2), "cw_node_members": (2,), "cw_node_channels": (2,), "cw_node_detach": (2,),
             "cw_node_send": (1, 2),
             "cw_node_inbox": (2, 3, 4, 5, 6), "cw_node_ack": (2,), "cw_node_trim": (1,), "cw_node_renew": (1,),
-            "cw_node_settle": (2,),
+            "cw_node_settle": (2,), "cw_node_admit": (2, 3, 4, 5), "cw_node_seats": (1,),
         }
         for function, places in numbers.items():
             for place in places:
@@ -231,6 +235,10 @@ class Wrong(ChannelsCase):
                       ("cw_node_list", NODES, "n.1", "x", 1), ("cw_node_list", NODES, "n.1", 1, "x"),
                       ("cw_node_list", NODES, "n.1", 1, 1, 1), ("cw_node_trim", CHANNEL, "1-"),
                       ("cw_node_trim", CHANNEL, "1-1-1"), ("cw_node_members", GROUP, "x", 10),
+                      ("cw_node_admit", LIMIT, "", 15000, 2, 5, 60000), ("cw_node_admit", LIMIT, UUID, 0, 2, 5, 60000),
+                      ("cw_node_admit", LIMIT, UUID, 15000, 2, 5, 0), ("cw_node_admit", LIMIT, UUID, 15000, 2, 0, 60000),
+                      ("cw_node_seats", LIMIT, 0, UUID), ("cw_node_unseat", LIMIT, "x", UUID),
+                      ("cw_node_unseat", LIMIT, "9" * 18, UUID),
                       ("cw_node_channels", NODE, "x", 10), ("cw_node_channels", NODE, "0.", 10),
                       ("cw_node_publish_many", GROUP, DEFAULTS, 1, 0, "", "x", 1)):
             self.wrong(*words)

@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/writer.h"
 #include "envelope.h"
+#include "loop/fake_limits.h"
 #include "loop/fake_reply.h"
 #include "names.h"
 #include "redis_link.h"
@@ -490,7 +491,9 @@ static redisReply *run_function(struct fake_store *store, const struct cw_bytes 
     for (size_t i = 0; store->has_library && i < sizeof(rows) / sizeof(rows[0]); i++)
         if (cw_bytes_is(args[1], rows[i].name))
             return rows[i].run(&call);
-    return fake_reply_error(CW_REDIS_NO_FUNCTION);
+    redisReply *reply =
+        store->has_library ? fake_limits_run(store, args[1], args + 3, count - 3) : NULL;
+    return reply != NULL ? reply : fake_reply_error(CW_REDIS_NO_FUNCTION);
 }
 
 /* Plain commands. */

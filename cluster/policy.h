@@ -1,0 +1,13 @@
+/*
+ * policy.h - what the gateway's policies need of a cluster beyond its public API.
+ */
+#ifndef CW_POLICY_H
+#define CW_POLICY_H
+
+struct cw_cluster;
+struct cw_seats;
+
+/** Connections counted in the whole cluster (seats.h). */
+struct cw_seats *cw_cluster_seats(struct cw_cluster *cluster);
+
+#endif
