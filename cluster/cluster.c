@@ -298,6 +298,14 @@ int cw_cluster_create(const struct cw_cluster_options *options, char *error, siz
     rc = cw_redis_address_parse(options->redis, error, error_size, &cluster->address);
     if (rc < 0)
         goto fail;
+    if (cluster->address.uses_tls) {
+        /* Going on without would show the password to everybody on the way. */
+        (void)snprintf(error, error_size,
+                       "redis: rediss:// is not there yet: no connection is made without TLS "
+                       "where TLS was asked for; use redis:// and a tunnel");
+        rc = CW_ERR_INVALID;
+        goto fail;
+    }
     rc = CW_ERR_NOMEM;
     cluster->data_dir = strdup(options->data_dir == NULL ? "." : options->data_dir);
     cluster->turn_end = evtimer_new(cluster->base, on_turn_end, cluster);
