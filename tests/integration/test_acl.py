@@ -21,6 +21,7 @@ class Use(AclCase):
         cls.before_load.wait_until_ready(30)
         cls.one = cls.before_load
         cls.two = cls.class_node(cls.url_of("node"), name="two", session_ttl="2s",
+                                 max_per_address="1000", connect_rate="1000/10s",
                                  events="connect,disconnect,message,join,leave,error")
         cls.backend = cls.client_of("backend")
         cls.r.execute_command("ACL", "LOG", "RESET")
