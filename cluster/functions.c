@@ -4,6 +4,7 @@
 #include "functions.h"
 
 #include "base/clock.h"
+#include "base/digits.h"
 #include "base/stats.h"
 #include "names.h"
 
@@ -86,13 +87,21 @@ static bool is_array(const redisReply *reply, size_t least)
 
 /* "<size> <ttl_ms> <bytes> <keys_max> <payload_max>": how a node hands its settings along with a
  * group's use; the last one where it is not the functions' own. */
-static struct cw_bytes write_limits(char *text, size_t size, const struct cw_history_limits *limits)
+static struct cw_bytes write_limits(char text[CFG_SIZE], const struct cw_history_limits *limits)
 {
-    int n = snprintf(text, size, "%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64, limits->size,
-                     limits->ttl_ms, limits->bytes, limits->keys_max);
-    if (limits->payload_max != CW_PAYLOAD_MAX_DEFAULT)
-        n += snprintf(text + n, size - (size_t)n, " %" PRId64, limits->payload_max);
-    return cw_bytes_make(text, (size_t)n);
+    const int64_t numbers[] = {limits->size, limits->ttl_ms, limits->bytes, limits->keys_max,
+                               limits->payload_max};
+    size_t count = limits->payload_max == CW_PAYLOAD_MAX_DEFAULT ? 4 : 5;
+    char *end = text;
+    for (size_t i = 0; i < count; i++) {
+        char space[CW_DIGITS_SIZE];
+        struct cw_bytes digits = cw_digits(space, (uint64_t)numbers[i]);
+        if (i > 0)
+            *end++ = ' ';
+        memcpy(end, digits.data, digits.size);
+        end += digits.size;
+    }
+    return cw_bytes_make(text, (size_t)(end - text));
 }
 
 /* publish */
@@ -141,7 +150,7 @@ int cw_functions_publish(struct cw_endpoint *endpoint, const char *key,
         cw_bytes_make(digits[message->skips_sender ? 1 : 0], 1),
         message->from,
         message->payload,
-        write_limits(cfg, sizeof(cfg), limits),
+        write_limits(cfg, limits),
         message->key,
     };
     struct call *call = create_call(on_published, arg);
@@ -193,7 +202,7 @@ int cw_functions_join(struct cw_endpoint *endpoint, const char *key,
     args[n++] = cw_bytes_text("cw_node_join");
     args[n++] = cw_bytes_text("1");
     args[n++] = cw_bytes_text(key);
-    args[n++] = write_limits(cfg, sizeof(cfg), limits);
+    args[n++] = write_limits(cfg, limits);
     args[n++] = cw_bytes_text(node);
     args[n++] = cw_bytes_text(is_watched ? "1" : "0");
     for (size_t i = 0; i < count; i++) {

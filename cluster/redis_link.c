@@ -10,7 +10,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stats.h"
+#include "base/writer.h"
+#include "redis_command.h"
 #include "redis_events.h"
+#include "redis_reply.h"
 
 #include <event2/event.h>
 #include <hiredis/async.h>
@@ -25,6 +28,7 @@
 #define CONNECT_TIMEOUT_S   3
 #define TCP_USER_TIMEOUT_MS 6000
 #define TCP_KEEPALIVE_S     5
+#define COMMAND_KEPT_MAX    65536 /* room for the next command */
 #define HIREDIS_READ_SIZE   16384 /* what redisAsyncHandleRead takes at most */
 #define REPLY_ELEMENTS_MAX  65536 /* of one array: hiredis takes memory for what is claimed */
 
@@ -40,8 +44,9 @@ struct cw_redis_link {
     redisAsyncContext *context;
     enum link_state state;
     uint32_t in_flight;
-    uint64_t handed_bytes; /* given to hiredis on this connection so far */
-    bool is_closing;       /* by us: no on_lost */
+    uint64_t handed_bytes;    /* given to hiredis on this connection so far */
+    struct cw_writer command; /* room to write one in */
+    bool is_closing;          /* by us: no on_lost */
     bool is_fatal;
     char why[160];
     char run_id[48];
@@ -148,22 +153,24 @@ static void on_hiredis_reply(redisAsyncContext *context, void *reply_pointer, vo
 static int send_args(struct cw_redis_link *link, struct cw_redis_request *request,
                      const struct cw_bytes *args, size_t count)
 {
-    const char *argv[CW_REDIS_MAX_ARGS];
-    size_t lengths[CW_REDIS_MAX_ARGS];
     if (count > CW_REDIS_MAX_ARGS)
         return CW_ERR_TOO_LARGE;
-    for (size_t i = 0; i < count; i++) {
-        argv[i] = args[i].size == 0 ? "" : args[i].data;
-        lengths[i] = args[i].size;
+    size_t size = cw_redis_command_size(args, count);
+    char *command = cw_writer_reserve(&link->command, size);
+    if (command == NULL) {
+        cw_writer_finish(&link->command);
+        return CW_ERR_NOMEM;
     }
-    size_t before = sdslen(link->context->c.obuf);
+    cw_redis_command_write(command, args, count);
     request->link = link;
     request->start = link->handed_bytes;
     request->sent_us = cw_clock_us();
-    if (redisAsyncCommandArgv(link->context, on_hiredis_reply, request, (int)count, argv,
-                              lengths) != REDIS_OK)
+    int rc = redisAsyncFormattedCommand(link->context, on_hiredis_reply, request, command, size);
+    if (link->command.capacity > COMMAND_KEPT_MAX)
+        cw_writer_finish(&link->command);
+    if (rc != REDIS_OK)
         return CW_ERR_UNAVAILABLE;
-    link->handed_bytes += sdslen(link->context->c.obuf) - before;
+    link->handed_bytes += size;
     link->in_flight++;
     CW_STAT(redis_commands_in_flight)++;
     return CW_OK;
@@ -391,6 +398,7 @@ void cw_redis_link_destroy(struct cw_redis_link *link)
     if (link == NULL)
         return;
     cw_redis_link_close(link);
+    cw_writer_finish(&link->command);
     event_free(link->fail_event);
     free(link);
 }
@@ -431,6 +439,7 @@ void cw_redis_link_connect(struct cw_redis_link *link)
     link->context = context;
     context->data = link;
     context->c.reader->maxelements = REPLY_ELEMENTS_MAX;
+    cw_redis_reply_attach(context->c.reader);
     redisAsyncSetConnectCallback(context, on_hiredis_connect);
     redisAsyncSetDisconnectCallback(context, on_hiredis_disconnect);
 }

@@ -3,6 +3,8 @@
  */
 #include "base/writer.h"
 
+#include "base/digits.h"
+
 #include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -88,13 +90,8 @@ void cw_writer_text(struct cw_writer *writer, const char *text)
 
 void cw_writer_u64(struct cw_writer *writer, unsigned long long value)
 {
-    char digits[20];
-    size_t start = sizeof(digits);
-    do {
-        digits[--start] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    cw_writer_bytes(writer, cw_bytes_make(digits + start, sizeof(digits) - start));
+    char space[CW_DIGITS_SIZE];
+    cw_writer_bytes(writer, cw_digits(space, value));
 }
 
 void cw_writer_printf(struct cw_writer *writer, const char *format, ...)

@@ -12,6 +12,7 @@
 
 #include <chanway/message.h>
 
+#include "base/digits.h"
 #include "protocol/frame.h"
 #include "protocol/kind.h"
 
@@ -68,17 +69,6 @@ static inline void cw_encoder_put(struct cw_encoder *encoder, const void *data, 
     if (encoder->out != NULL && size > 0)
         memcpy(encoder->out + encoder->size, data, size);
     encoder->size += size;
-}
-
-/** `value` in decimal, written at the end of `space`. */
-static inline struct cw_bytes cw_encoder_digits(char space[20], uint64_t value)
-{
-    size_t start = 20;
-    do {
-        space[--start] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    return cw_bytes_make(space + start, 20 - start);
 }
 
 #endif

@@ -78,8 +78,8 @@ static void put_boolean(struct cw_encoder *encoder, const char *key, bool value)
 /* The epoch is text: a JavaScript number does not hold 64 bits. */
 static void put_position(struct cw_encoder *encoder, struct cw_position position)
 {
-    char space[20];
-    put_text(encoder, "epoch", cw_encoder_digits(space, position.epoch));
+    char space[CW_DIGITS_SIZE];
+    put_text(encoder, "epoch", cw_digits(space, position.epoch));
     encoder->ops->key(encoder, "offset");
     encoder->ops->integer(encoder, position.offset);
 }

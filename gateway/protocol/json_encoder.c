@@ -118,8 +118,8 @@ static void json_text(struct cw_encoder *encoder, struct cw_bytes text)
 
 static void json_integer(struct cw_encoder *encoder, uint64_t value)
 {
-    char space[20];
-    struct cw_bytes digits = cw_encoder_digits(space, value);
+    char space[CW_DIGITS_SIZE];
+    struct cw_bytes digits = cw_digits(space, value);
     separate(encoder);
     cw_encoder_put(encoder, digits.data, digits.size);
 }

@@ -66,8 +66,8 @@ static int put_double(struct walk *walk, double number)
 
 static void put_negative(struct cw_encoder *json, int64_t number)
 {
-    char digits[1 + 20];
-    struct cw_bytes positive = cw_encoder_digits(digits + 1, UINT64_C(0) - (uint64_t)number);
+    char digits[1 + CW_DIGITS_SIZE];
+    struct cw_bytes positive = cw_digits(digits + 1, UINT64_C(0) - (uint64_t)number);
     size_t start = (size_t)(positive.data - digits) - 1;
     digits[start] = '-';
     put_raw(json, digits + start, positive.size + 1);
