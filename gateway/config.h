@@ -78,8 +78,10 @@ struct cw_config_override {
     struct cw_config_origin origin;
 };
 
-/* What raw_gap, slow_policy (enum cw_slow_policy), sandbox, log_level, log_format hold: the place of
- * the word in the row (enum cw_log_level, cw_log_format). */
+/* What proxy_protocol, raw_gap, slow_policy (enum cw_slow_policy), sandbox, log_level, log_format
+ * hold: the place of the word in the row (enum cw_log_level, cw_log_format). */
+#define CW_CONFIG_OFF           0
+#define CW_CONFIG_ON            1
 #define CW_CONFIG_RAW_GAP_COUNT 0
 #define CW_CONFIG_RAW_GAP_CLOSE 1
 #define CW_CONFIG_SANDBOX_OFF   1

@@ -326,6 +326,7 @@ static struct cw_ws_server_options server_options(struct cw_gateway *gateway,
         .path = options->path,
         .allow_origin = options->allow_origin,
         .trusted_proxies = options->trusted_proxies,
+        .has_proxy_protocol = options->has_proxy_protocol,
     };
 }
 

@@ -75,6 +75,7 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     options->data_dir = config->data_dir;
     options->allow_origin = config->allow_origin;
     options->trusted_proxies = config->trusted_proxies;
+    options->has_proxy_protocol = config->proxy_protocol == CW_CONFIG_ON;
     options->channel_ttl_s = config->channel_ttl_s;
     options->channel_ttl_max_s = config->channel_ttl_max_s;
     options->session_ttl_s = config->session_ttl_s;

@@ -14,6 +14,7 @@
 #include "protocol/handshake.h"
 #include "ws/connection.h"
 #include "ws/flush.h"
+#include "ws/greeting.h"
 #include "ws/heartbeat.h"
 #include "ws/linger.h"
 #include "ws/listener.h"
@@ -213,14 +214,11 @@ static void make_room(struct cw_ws_server *server)
     }
 }
 
-static void on_accept(void *arg, struct cw_listener *listener, int fd,
-                      const struct cw_address *peer)
+static void adopt(struct cw_ws_server *server, bool is_admin, int fd, const struct cw_address *peer)
 {
-    struct cw_ws_server *server = arg;
     cw_loop_request_post_turn(server->loop);
     make_room(server);
-    struct cw_request *request =
-        cw_request_create(server, listener == server->admin_listener, peer);
+    struct cw_request *request = cw_request_create(server, is_admin, peer);
     if (request == NULL) {
         close(fd);
         return;
@@ -239,6 +237,40 @@ static void on_accept(void *arg, struct cw_listener *listener, int fd,
     else
         request->wsi = wsi;
     server->adopting = NULL;
+}
+
+static void on_greeted(void *arg, int fd, const struct cw_address *peer)
+{
+    adopt(arg, false, fd, peer);
+}
+
+/* Who is no proxy of ours could claim to be anybody. */
+static void drop_stranger(struct cw_ws_server *server, int fd, const struct cw_address *peer)
+{
+    int64_t now_ms = cw_clock_ms();
+    close(fd);
+    CW_STAT(proxy_headers_refused_total) += 1;
+    if (server->strangers_logged_ms != 0 &&
+        now_ms - server->strangers_logged_ms < COMPLAINTS_INTERVAL_MS)
+        return;
+    server->strangers_logged_ms = now_ms;
+    char text[CW_ADDRESS_TEXT_SIZE];
+    (void)cw_address_write(peer, text);
+    cw_log_warn(cw_log_node(),
+                "dropping %s: proxy-protocol is on, and it is none of trusted-proxies", text);
+}
+
+static void on_accept(void *arg, struct cw_listener *listener, int fd,
+                      const struct cw_address *peer)
+{
+    struct cw_ws_server *server = arg;
+    bool is_admin = listener == server->admin_listener;
+    if (is_admin || !server->has_proxy_protocol)
+        adopt(server, is_admin, fd, peer);
+    else if (cw_networks_have(&server->trusted, peer))
+        cw_greetings_add(server->greetings, fd, peer);
+    else
+        drop_stranger(server, fd, peer);
 }
 
 /* --- creating -------------------------------------------------------------------------------- */
@@ -312,6 +344,9 @@ static int create_parts(struct cw_ws_server *server)
     rc = cw_linger_create(server->event_base, &server->linger);
     if (rc < 0)
         return rc;
+    rc = cw_greetings_create(server->event_base, on_greeted, server, &server->greetings);
+    if (rc < 0)
+        return rc;
     return cw_heartbeat_create(server->event_base, server->node, on_tick, server,
                                &server->heartbeat);
 }
@@ -326,6 +361,12 @@ int cw_ws_server_reload(struct cw_ws_server *server, const struct cw_ws_server_o
                        rc == CW_ERR_INVALID ? "not a list of networks" : cw_error_text(rc));
         return rc;
     }
+    bool has_trusted = trusted.count > 0 || trusted.has_unix;
+    if (options->has_proxy_protocol && !has_trusted) {
+        (void)snprintf(error, error_size,
+                       "proxy-protocol = on: trusted-proxies must say whose headers are believed");
+        return CW_ERR_INVALID;
+    }
     char *allow_origin = strdup(options->allow_origin != NULL ? options->allow_origin : "*");
     if (allow_origin == NULL) {
         cw_networks_finish(&trusted);
@@ -336,6 +377,7 @@ int cw_ws_server_reload(struct cw_ws_server *server, const struct cw_ws_server_o
     server->allow_origin = allow_origin;
     cw_networks_finish(&server->trusted);
     server->trusted = trusted;
+    server->has_proxy_protocol = options->has_proxy_protocol;
     return CW_OK;
 }
 
@@ -432,6 +474,7 @@ void cw_ws_server_destroy(struct cw_ws_server *server)
     cw_heartbeat_destroy(server->heartbeat);
     if (server->context != NULL)
         lws_context_destroy(server->context);
+    cw_greetings_destroy(server->greetings);
     cw_linger_destroy(server->linger);
     cw_loop_destroy(server->loop);
     free(server->scratch);

@@ -28,6 +28,7 @@ struct cw_ws_server_options {
     const char *path;              /* of the WebSocket; NULL: "/ws" */
     const char *allow_origin;      /* comma-separated globs; NULL: "*" */
     const char *trusted_proxies;   /* comma-separated networks; NULL: none */
+    bool has_proxy_protocol;       /* they begin each connection with a PROXY header */
 };
 
 /**
@@ -46,8 +47,8 @@ CW_MUST_CHECK int cw_ws_server_create(const struct cw_ws_server_options *options
 CW_MUST_CHECK int cw_ws_server_start(struct cw_ws_server *server, char *error, size_t error_size);
 
 /**
- * Takes over `allow_origin` and `trusted_proxies`: whoever connects from now on is judged by them.
- * CW_ERR_INVALID, CW_ERR_NOMEM: all is as it was; `error` says it in words.
+ * Takes over `allow_origin`, `trusted_proxies` and `has_proxy_protocol`: whoever connects from now
+ * on is judged by them. CW_ERR_INVALID, CW_ERR_NOMEM: all is as it was; `error` says it in words.
  */
 CW_MUST_CHECK int cw_ws_server_reload(struct cw_ws_server *server,
                                       const struct cw_ws_server_options *options, char *error,

@@ -10,11 +10,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What the library reads of a WebSocket at once is this and LWS_PRE; it keeps as much per
  * connection. */
 #define CW_WS_RX_BUFFER 256
 
+struct cw_greetings;
 struct cw_heartbeat;
 struct cw_linger;
 struct cw_listener;
@@ -33,6 +35,7 @@ struct cw_ws_server {
     struct lws_vhost *vhost;
     struct cw_listener *listener;
     struct cw_listener *admin_listener; /* NULL: off */
+    struct cw_greetings *greetings;
     struct cw_heartbeat *heartbeat;
     struct cw_linger *linger;
     char *path;
@@ -46,10 +49,12 @@ struct cw_ws_server {
     struct cw_list resumed;      /* cw_connection.resumed */
     struct cw_list waits;        /* session_wait.c's */
     struct cw_trim trim;
-    char *scratch;          /* CW_FLUSH_SCRATCH bytes: frames that go out in one write */
-    char close_reason[124]; /* of the peer's close frame that is being handled */
-    bool is_stopping;       /* nobody is let in any more */
-    bool is_ending;         /* the library drops everybody */
+    int64_t strangers_logged_ms; /* when one that is no proxy was last complained about; 0: never */
+    char *scratch;               /* CW_FLUSH_SCRATCH bytes: frames that go out in one write */
+    char close_reason[124];      /* of the peer's close frame that is being handled */
+    bool has_proxy_protocol;     /* clients are told of by PROXY headers */
+    bool is_stopping;            /* nobody is let in any more */
+    bool is_ending;              /* the library drops everybody */
 };
 
 #endif

@@ -3,11 +3,14 @@ allow-origin)."""
 
 import os
 import signal
+import struct
 
 import setup_path  # noqa: F401
 from support.case import Case, main
+from support.http_client import get, read_response
 from support.wait import until
-from support.websocket import Refused
+from support.websocket import Refused, handshake
+from support.wire import Wire
 
 
 class ProxyCase(Case):
@@ -18,8 +21,11 @@ class ProxyCase(Case):
     def address_of(self, node, *values, source=None, headers=()):
         """The address that the registry has of a client with these lines of X-Forwarded-For."""
         lines = [("X-Forwarded-For", value) for value in values] + list(headers)
-        client = self.own_client(node, headers=lines, source=source)
-        flat = self.redis.call("FCALL_RO", "cw_channel", 1, "cw:{c:%s}" % client.uuid)
+        return self.address_in_registry(self.own_client(node, headers=lines, source=source).uuid)
+
+    def address_in_registry(self, uuid):
+        flat = until(lambda: self.redis.call("FCALL_RO", "cw_channel", 1, "cw:{c:%s}" % uuid),
+                     "it is in the registry")
         return dict(zip(flat[::2], flat[1::2]))[b"address"].decode("ascii")
 
 
@@ -125,6 +131,141 @@ class Trust(ProxyCase):
         self.assertEqual(self.address_of(node, "203.0.113.9"), "203.0.113.9")
         client.publish("stay", text="still here")
         self.assertReceives(client, "stay", text="still here")
+
+
+def version_2(command=0x21, family=0x11, body=b""):
+    return b"\r\n\r\n\0\r\nQUIT\n" + struct.pack(">BBH", command, family, len(body)) + body
+
+
+IPV4 = bytes([203, 0, 113, 9, 10, 0, 0, 1]) + struct.pack(">HH", 4711, 80)
+IPV6 = bytes.fromhex("20010db8000000000000000000000009" + "00" * 16) + struct.pack(">HH", 4711, 80)
+
+
+class ProxyProtocol(ProxyCase):
+    @classmethod
+    def set_up(cls):
+        super().set_up()
+        cls.node = cls.make_node(cls.class_node)
+
+    @classmethod
+    def make_node(cls, make, **settings):
+        """Who asks it for its readiness without a PROXY header is not answered: the admin is."""
+        node = make(cls.redis, wait=False,
+                    **{"proxy_protocol": "on", "trusted_proxies": "127.0.0.1", **settings})
+        until(lambda: get(node.admin, "/readyz").status == 200, "it is ready", 15)
+        return node
+
+    def begin(self, *pieces, source=None):
+        wire = Wire(self.node.address, source=source)
+        self.addCleanup(wire.close)
+        for piece in pieces:
+            wire.send(piece)
+        return wire
+
+    def upgrade(self, *pieces, headers=()):
+        """The address of a channel whose connection begins with these pieces."""
+        request, _ = handshake(headers=headers)
+        wire = self.begin(*pieces, request)
+        answer = read_response(wire)
+        self.assertEqual(answer.status, 101, answer)
+        return self.address_in_registry(answer.header("chanway-channel"))
+
+    def dropped(self):
+        return self.node.metric("chanway_proxy_headers_refused_total")
+
+    def test_both_versions_name_the_client(self):
+        for header, address in ((b"PROXY TCP4 203.0.113.9 10.0.0.1 4711 80\r\n", "203.0.113.9:4711"),
+                                (b"PROXY TCP6 2001:db8::9 ::1 4711 80\r\n", "[2001:db8::9]:4711"),
+                                (version_2(body=IPV4), "203.0.113.9:4711"),
+                                (version_2(family=0x21, body=IPV6), "[2001:db8::9]:4711"),
+                                (version_2(body=IPV4 + b"\x04\0\x03abc"), "203.0.113.9:4711"),
+                                (version_2(family=0x31, body=bytes(216)), "unix")):
+            with self.subTest(header=header):
+                self.assertEqual(self.upgrade(header), address)
+
+    def test_where_the_proxy_does_not_say_it_is_the_proxy(self):
+        for header in (b"PROXY UNKNOWN\r\n", version_2(0x20, 0), version_2(0x20, 0x11, IPV4),
+                       version_2(0x21, 0)):
+            with self.subTest(header=header):
+                self.assertRegex(self.upgrade(header), r"^127\.0\.0\.1:\d+$")
+
+    def test_pieces_are_put_together(self):
+        for header in (b"PROXY TCP4 203.0.113.9 10.0.0.1 4711 80\r\n", version_2(body=IPV4)):
+            with self.subTest(header=header):
+                pieces = [header[i:i + 1] for i in range(len(header))]
+                self.assertEqual(self.upgrade(*pieces), "203.0.113.9:4711")
+
+    def test_all_that_follows_is_the_client_s(self):
+        wire = self.begin(version_2(body=IPV4) + b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+        self.assertEqual(read_response(wire).status, 200)
+
+    def test_without_a_header_it_is_dropped(self):
+        for begin in (b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n", b"PROXY TCP4 here there 1 2\r\n",
+                      b"PROXY " + b"x" * 200, version_2(0x31, body=IPV4), version_2(body=IPV4[:-1]),
+                      version_2(0x20, 0)[:14] + b"\xff\xff", b"\x16\x03\x01\x02\x00"):
+            with self.subTest(begin=begin):
+                before = self.dropped()
+                wire = self.begin(begin)
+                self.assertEqual(wire.read_to_end(5), b"")
+                until(lambda: self.dropped() == before + 1, "it is counted")
+
+    def test_who_is_no_proxy_is_dropped(self):
+        before = self.dropped()
+        wire = self.begin(version_2(body=IPV4), source="127.0.0.2")
+        self.assertEqual(wire.read_to_end(5), b"")
+        self.assertEqual(self.dropped(), before + 1)
+        self.node.process.wait_for_log(r"127\.0\.0\.2:\d+.*trusted-proxies")
+
+    def test_half_a_header_has_ten_seconds(self):
+        before = self.dropped()
+        silent = self.begin()
+        half = self.begin(version_2(body=IPV4)[:20])
+        gone = self.begin(b"PROXY ")
+        gone.close()
+        until(lambda: self.dropped() == before + 1, "the one that left is counted")
+        self.assertEqual(self.upgrade(version_2(body=IPV4)), "203.0.113.9:4711")
+        self.assertEqual(silent.read_to_end(20), b"")
+        self.assertEqual(half.read_to_end(20), b"")
+        self.assertEqual(self.dropped(), before + 3)
+
+    def test_too_many_that_wait_push_out_the_oldest(self):
+        before = self.dropped()
+        first = self.begin(b"PROXY")
+        for _ in range(1024):
+            self.begin()
+        self.assertEqual(first.read_to_end(10), b"")
+        self.assertEqual(self.upgrade(version_2(body=IPV4)), "203.0.113.9:4711")
+        self.assertGreaterEqual(self.dropped(), before + 1)
+
+    def test_forwarded_for_is_the_word_of_whom_the_header_names(self):
+        forged = [("X-Forwarded-For", "192.0.2.1")]
+        self.assertEqual(self.upgrade(version_2(body=IPV4), headers=forged), "203.0.113.9:4711")
+        self.assertEqual(self.upgrade(version_2(0x20, 0), headers=forged), "192.0.2.1")
+        by_proxy = b"PROXY TCP4 127.0.0.1 10.0.0.1 4711 80\r\n"
+        self.assertEqual(self.upgrade(by_proxy, headers=forged), "192.0.2.1")
+
+    def test_the_admin_listener_is_plain(self):
+        self.assertEqual(self.node.get("/healthz", admin=True).status, 200)
+
+    def test_a_real_balancer_sends_both_versions(self):
+        for option in ("send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options crc32c"):
+            with self.subTest(option=option):
+                node = self.make_node(self.own_node)
+                # It starts when its health checks are answered: they begin with a header, too.
+                balancer = self.own_balancer([node], server_options=option)
+                self.assertRegex(self.address_of(balancer, "192.0.2.1", source="127.0.0.3"),
+                                 r"^127\.0\.0\.3:\d+$")
+                self.assertGreater(node.metric("chanway_proxy_headers_total"), 0)
+                self.assertEqual(node.metric("chanway_proxy_headers_refused_total"), 0)
+                client = self.own_client(balancer, "groups=g", source="127.0.0.3")
+                client.next_op("joined")
+                client.publish("g", text="x" * 50000)
+                self.assertReceives(client, "g", text="x" * 50000)
+
+    def test_it_needs_proxies_to_trust(self):
+        node = self.own_node(self.redis, wait=False, proxy_protocol="on")
+        self.assertEqual(node.process.wait(), 2)
+        self.assertRegex(node.process.log(), "proxy-protocol.*trusted-proxies")
 
 
 class Origin(ProxyCase):

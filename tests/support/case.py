@@ -67,8 +67,8 @@ class Case(unittest.TestCase):
         node = self._keep(Node(self.own_folder(), redis=redis, **settings), self.addCleanup)
         return node.start(wait)
 
-    def own_balancer(self, nodes):
-        return self._keep(Haproxy(self.own_folder(), nodes), self.addCleanup).start()
+    def own_balancer(self, nodes, **options):
+        return self._keep(Haproxy(self.own_folder(), nodes, **options), self.addCleanup).start()
 
     def own_client(self, node, query="", **options):
         client = Client(node, query, **options)

@@ -11,12 +11,13 @@ from .wait import until
 
 
 class Haproxy:
-    def __init__(self, folder, nodes, name="haproxy"):
+    def __init__(self, folder, nodes, name="haproxy", server_options=""):
         self.folder = str(folder)
         self.name = name
         self.port = free_port()
         self.address = ("127.0.0.1", self.port)
         self.nodes = nodes
+        self.server_options = server_options
         self.process = None
 
     def start(self):
@@ -25,7 +26,8 @@ class Haproxy:
             file.write(f"frontend clients\n    bind 127.0.0.1:{self.port}\n"
                        "    default_backend gateways\n\nbackend gateways\n")
             for node in self.nodes:
-                file.write(f"    server {node.name} 127.0.0.1:{node.port} check\n")
+                file.write(f"    server {node.name} 127.0.0.1:{node.port} check "
+                           f"{self.server_options}\n")
         program = shutil.which("haproxy") or "/usr/sbin/haproxy"
         self.process = Process(self.name, [program, "-db", "-f",
                                            source_path("scripts/haproxy/common.cfg"), "-f", config],

@@ -64,11 +64,12 @@ struct cw_gateway_options {
     bool closes_without_limits;    /**< limits-fail = closed */
     int64_t message_rate;          /**< ops of one channel in message_rate_ms; 0: no limit */
     int64_t message_rate_ms;       /**< see message_rate */
-    unsigned events_mask;   /**< enum cw_stream_kind (cluster.h), or-ed: the event stream; 0: off */
-    int64_t events_max;     /**< entries that the stream keeps, about */
-    int wait_replicas;      /**< replicas that must have a message before its ok; 0: none */
-    bool closes_raw_on_gap; /**< raw-gap = close */
-    bool keeps_query;       /**< cw_websocket_query() after on_connect; default true */
+    unsigned events_mask; /**< enum cw_stream_kind (cluster.h), or-ed: the event stream; 0: off */
+    int64_t events_max;   /**< entries that the stream keeps, about */
+    int wait_replicas;    /**< replicas that must have a message before its ok; 0: none */
+    bool has_proxy_protocol; /**< trusted proxies begin each connection with a PROXY header */
+    bool closes_raw_on_gap;  /**< raw-gap = close */
+    bool keeps_query;        /**< cw_websocket_query() after on_connect; default true */
     /** Names, separated by commas: cw_websocket_header() after on_connect; "*": all; default NULL:
      * none. */
     const char *keeps_headers;
@@ -109,7 +110,8 @@ CW_API CW_MUST_CHECK int cw_gateway_run(struct cw_gateway *gateway);
 CW_API void cw_gateway_set_limits(struct cw_gateway *gateway,
                                   const struct cw_gateway_options *options);
 /**
- * Takes over who is let in: allow_origin, trusted_proxies. Those who are connected stay.
+ * Takes over who is let in: allow_origin, trusted_proxies, has_proxy_protocol. Those who are
+ * connected stay.
  *
  * CW_ERR_INVALID, CW_ERR_NOMEM: nothing is taken over; `error` says it in words.
  */
