@@ -239,6 +239,7 @@ void cw_gateway_set_limits(struct cw_gateway *gateway, const struct cw_gateway_o
         .max_message = max_message == 0 ? options->max_message : max_message,
         .max_groups = options->max_groups,
         .send_queue_max = options->send_queue_max,
+        .memory_max = options->memory_max,
         .max_pending_ops = MAX_PENDING_OPS,
         .op_timeout_ms = options->op_timeout_ms,
         .heartbeat_interval_ms = options->heartbeat_interval_ms,

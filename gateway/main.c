@@ -94,6 +94,7 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     options->connect_rate = cw_rate_count(config->connect_rate);
     options->connect_rate_ms = cw_rate_ms(config->connect_rate);
     options->closes_without_limits = config->limits_fail == CW_CONFIG_LIMITS_FAIL_CLOSED;
+    options->memory_max = (size_t)config->memory_max;
     options->message_rate = cw_rate_count(config->message_rate);
     options->message_rate_ms = cw_rate_ms(config->message_rate);
     options->events_mask = (unsigned)config->events;

@@ -336,20 +336,25 @@ void cw_channel_become_open(struct cw_channel *channel)
 
 /* Sending. */
 
-static void close_slow_consumer(struct cw_channel *channel)
+void cw_channel_close_slow(struct cw_channel *channel, size_t bytes)
 {
-    cw_log_info(cw_channel_log(channel), "closing: slow consumer, %u bytes waiting",
-                channel->outbox.bytes);
+    cw_log_info(cw_channel_log(channel), "closing: slow consumer, %zu bytes waiting", bytes);
     cw_channel_close(channel, 4005, "slow consumer", SLOW_CONSUMER_RETRY_MS);
+}
+
+void cw_channel_on_shed(struct cw_channel *channel)
+{
+    struct cw_hole hole;
+    if (channel->kind == CW_KIND_RAW && channel->node->limits.closes_raw_on_gap &&
+        cw_shed_next_hole(&channel->outbox, &hole))
+        cw_channel_close(channel, 1013, "messages were lost", 0);
 }
 
 static int shed(struct cw_channel *channel, struct cw_buf *frame, size_t limit)
 {
-    struct cw_hole hole;
     int rc = cw_shed_push(&channel->outbox, frame, limit);
-    if (rc == CW_OK && channel->kind == CW_KIND_RAW && channel->node->limits.closes_raw_on_gap &&
-        cw_shed_next_hole(&channel->outbox, &hole))
-        cw_channel_close(channel, 1013, "messages were lost", 0);
+    if (rc == CW_OK)
+        cw_channel_on_shed(channel);
     return rc;
 }
 
@@ -406,7 +411,7 @@ void cw_channel_send_frame(struct cw_channel *channel, struct cw_buf *frame)
     if (rc == CW_ERR_FULL)
         rc = shed(channel, frame, limit);
     if (rc == CW_ERR_FULL)
-        close_slow_consumer(channel);
+        cw_channel_close_slow(channel, outbox->bytes);
     else if (rc < 0)
         cw_channel_close(channel, 1011, "out of memory", 0);
     else

@@ -127,6 +127,10 @@ void cw_channel_tell_gap(struct cw_channel *channel, const struct cw_group *grou
  * reading. */
 void cw_channel_send_direct(struct cw_channel *channel, const struct cw_message *message,
                             bool is_live);
+/** It does not read: closes it with 4005; `bytes` were waiting. */
+void cw_channel_close_slow(struct cw_channel *channel, size_t bytes);
+/** Its queue has given up messages: a raw channel is closed where `raw-gap` says so. */
+void cw_channel_on_shed(struct cw_channel *channel);
 /** Something is about to be written, and its queue has given up messages (shed.h): puts the gaps
  * that tell so into the queue. False: out of memory, nothing more may be written. */
 CW_MUST_CHECK bool cw_channel_tell_drops(struct cw_channel *channel);

@@ -51,6 +51,7 @@ void cw_node_finish(struct cw_node *node)
          n = cw_map_next(&node->groups, n)) /* the application has them still */
         CW_CONTAINER(n, struct cw_group, in_groups)->node = NULL;
     cw_map_finish(&node->groups);
+    cw_memory_finish(&node->memory);
     cw_events_finish(&node->events);
     cw_command_parser_destroy(node->parser);
     free(node->keeps_headers);

@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "channel/events.h"
+#include "channel/memory.h"
 #include "protocol/command.h"
 
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct cw_limits {
     size_t max_message;
     size_t max_groups;
     size_t send_queue_max;
+    size_t memory_max;      /* 0: no limit */
     size_t max_pending_ops; /* unanswered ops of one client before it is no longer read */
     int64_t op_timeout_ms;
     int64_t heartbeat_interval_ms; /* 0: off */
@@ -74,6 +76,7 @@ struct cw_node {
     struct cw_list
         deadlines;        /* ops waiting for an answer, oldest first, struct cw_op.in_deadlines */
     struct cw_list later; /* channels that wait for the op `since`, the longest first */
+    struct cw_memory memory;
     struct cw_events events; /* the application's handlers */
     struct cw_list waits;    /* connections that a middleware thinks about; middleware/chain.c's */
     struct cw_chain *chain;  /* the middlewares; NULL: none */

@@ -383,6 +383,19 @@ static int trace_everything(struct cw_outbox *outbox)
     return CW_OK;
 }
 
+int cw_shed_what_may(struct cw_outbox *outbox)
+{
+    int rc = outbox->shed != NULL ? CW_OK : create(outbox);
+    if (rc == CW_OK)
+        rc = drop_outdated(outbox);
+    if (rc != CW_OK)
+        return rc;
+    do
+        rc = drop_oldest(outbox);
+    while (rc > 0);
+    return rc;
+}
+
 int cw_shed_everything(struct cw_outbox *outbox)
 {
     int rc = outbox->shed != NULL ? CW_OK : create(outbox);

@@ -67,6 +67,9 @@ const char *cw_shed_find_name(const struct cw_outbox *outbox, uint64_t log);
 bool cw_shed_find_unwritten(const struct cw_outbox *outbox, uint64_t log,
                             struct cw_position *ret_first);
 
+/** All that its policy lets go goes, but the newest message of each group with `latest`.
+ * CW_ERR_NOMEM: perhaps not all of it. */
+CW_MUST_CHECK int cw_shed_what_may(struct cw_outbox *outbox);
 /** All that is not at the socket goes, of whatever kind, for a channel that is being closed: only
  * cw_shed_find_unwritten still knows. CW_ERR_NOMEM: nothing went. */
 CW_MUST_CHECK int cw_shed_everything(struct cw_outbox *outbox);

@@ -189,6 +189,7 @@ static void on_tick(void *arg)
     cw_loop_request_post_turn(server->loop);
     cw_connections_expire(server);
     cw_session_waits_tick(server);
+    cw_memory_tick(server->node);
     cw_trim_tick(&server->trim, server->node->count + server->request_count, cw_clock_ms());
 }
 

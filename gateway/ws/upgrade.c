@@ -235,6 +235,8 @@ struct cw_refusal cw_upgrade_admit(const struct cw_ws_server *server)
         refusal = (struct cw_refusal){1001, "the node is going away", 0};
     else if (node->count >= node->limits.max_connections)
         refusal = (struct cw_refusal){1013, "the node is full", 0};
+    else if (node->memory.is_low)
+        refusal = (struct cw_refusal){1013, "the node is low on memory", 0};
     return refusal.code == 0 ? refusal : cw_upgrade_refuse(refusal.code, refusal.reason);
 }
 

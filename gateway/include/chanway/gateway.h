@@ -56,14 +56,15 @@ struct cw_gateway_options {
     size_t max_connections;        /**< beyond it clients are closed with 1013 */
     size_t max_message;            /**< bytes; a client's larger message closes it with 1009 */
     size_t max_groups;             /**< that one channel may be in */
-    size_t send_queue_max;         /**< bytes; a client with more unsent ones is closed with 4005 */
-    int64_t max_per_address;       /**< connections, in the whole cluster; 0: no limit */
-    int64_t max_per_user;          /**< likewise */
-    int64_t connect_rate;          /**< of one address in connect_rate_ms; 0: no limit */
-    int64_t connect_rate_ms;       /**< see connect_rate */
-    bool closes_without_limits;    /**< limits-fail = closed */
-    int64_t message_rate;          /**< ops of one channel in message_rate_ms; 0: no limit */
-    int64_t message_rate_ms;       /**< see message_rate */
+    size_t send_queue_max;      /**< bytes; a client with more unsent ones is slow: slow_policy */
+    size_t memory_max;          /**< bytes that the process may hold; 0: no limit */
+    int64_t max_per_address;    /**< connections, in the whole cluster; 0: no limit */
+    int64_t max_per_user;       /**< likewise */
+    int64_t connect_rate;       /**< of one address in connect_rate_ms; 0: no limit */
+    int64_t connect_rate_ms;    /**< see connect_rate */
+    bool closes_without_limits; /**< limits-fail = closed */
+    int64_t message_rate;       /**< ops of one channel in message_rate_ms; 0: no limit */
+    int64_t message_rate_ms;    /**< see message_rate */
     unsigned events_mask; /**< enum cw_stream_kind (cluster.h), or-ed: the event stream; 0: off */
     int64_t events_max;   /**< entries that the stream keeps, about */
     int wait_replicas;    /**< replicas that must have a message before its ok; 0: none */
@@ -104,8 +105,8 @@ CW_API CW_MUST_CHECK int cw_gateway_create(const struct cw_gateway_options *opti
  */
 CW_API CW_MUST_CHECK int cw_gateway_run(struct cw_gateway *gateway);
 /** Takes over the limits (heartbeat, op_timeout, channel_ttl, max_..., connect_rate,
- * message_rate, send_queue_max, wait_replicas, closes_raw_on_gap), and asks for each group's
- * slow_policy again.
+ * message_rate, send_queue_max, memory_max, wait_replicas, closes_raw_on_gap), and asks for each
+ * group's slow_policy again.
  */
 CW_API void cw_gateway_set_limits(struct cw_gateway *gateway,
                                   const struct cw_gateway_options *options);
