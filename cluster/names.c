@@ -188,6 +188,14 @@ size_t cw_position_write(char ret_text[CW_POSITION_TEXT_SIZE], struct cw_positio
     return (size_t)length;
 }
 
+size_t cw_glob_literals(const char *pattern)
+{
+    size_t size = 0;
+    for (; *pattern != '\0'; pattern++)
+        size += *pattern != '*';
+    return size;
+}
+
 bool cw_glob_matches(struct cw_bytes pattern, struct cw_bytes text)
 {
     /* On a mismatch only the last star needs to take one byte more: earlier ones gain nothing. */

@@ -49,5 +49,7 @@ size_t cw_position_write(char ret_text[CW_POSITION_TEXT_SIZE], struct cw_positio
 
 /** `*` matches any run of bytes, everything else itself. Linear in text x pattern at worst. */
 bool cw_glob_matches(struct cw_bytes pattern, struct cw_bytes text);
+/** Bytes beside its `*`: of several that match, the glob with the most holds. */
+size_t cw_glob_literals(const char *pattern);
 
 #endif

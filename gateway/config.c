@@ -226,14 +226,17 @@ static int set_override(const struct loading *loading, struct cw_config_origin o
     size_t count = config->override_count;
     struct cw_config_override *overrides =
         realloc(config->overrides, (count + 1) * sizeof(*overrides));
-    if (overrides == NULL)
-        return fail_memory(loading);
-    config->overrides = overrides;
+    if (overrides != NULL)
+        config->overrides = overrides;
     char *own_glob = strdup(glob);
-    if (own_glob == NULL)
+    if (overrides == NULL || own_glob == NULL) {
+        free(own_glob);
+        free(value.text);
         return fail_memory(loading);
+    }
     if (before >= 0) {
         free(overrides[before].glob);
+        free(overrides[before].text);
         count--;
         memmove(&overrides[before], &overrides[before + 1],
                 (count - (size_t)before) * sizeof(*overrides));
@@ -241,6 +244,7 @@ static int set_override(const struct loading *loading, struct cw_config_origin o
     overrides[count].setting = setting;
     overrides[count].glob = own_glob;
     overrides[count].value = value.number;
+    overrides[count].text = value.text;
     overrides[count].origin = origin;
     config->override_count = count + 1;
     return CW_OK;
@@ -514,8 +518,10 @@ int cw_config_load(int argc, char *const argv[], char *const environment[],
 
 static void finish_overrides(struct cw_config *config)
 {
-    for (size_t i = 0; i < config->override_count; i++)
+    for (size_t i = 0; i < config->override_count; i++) {
         free(config->overrides[i].glob);
+        free(config->overrides[i].text);
+    }
     free(config->overrides);
     config->overrides = NULL;
     config->override_count = 0;
@@ -595,14 +601,6 @@ int cw_config_reload(int argc, char *const argv[], char *const environment[],
     return CW_OK;
 }
 
-static size_t literal_size(const char *glob)
-{
-    size_t size = 0;
-    for (; *glob != '\0'; glob++)
-        size += *glob != '*';
-    return size;
-}
-
 /* The value of the per-group setting at `offset` for `group`. */
 static int64_t value_for_group(const struct cw_config *config, size_t offset, struct cw_bytes group)
 {
@@ -611,7 +609,7 @@ static int64_t value_for_group(const struct cw_config *config, size_t offset, st
 
     for (size_t i = 0; i < config->override_count; i++) {
         const struct cw_config_override *override = &config->overrides[i];
-        size_t size = literal_size(override->glob);
+        size_t size = cw_glob_literals(override->glob);
         if (cw_settings[override->setting].offset == offset && size >= best &&
             cw_glob_matches(cw_bytes_text(override->glob), group)) {
             value = override->value;

@@ -75,6 +75,7 @@ struct cw_config_override {
     int setting; /* index in cw_settings */
     char *glob;  /* owned */
     int64_t value;
+    char *text; /* owned; of a setting that is text, else NULL */
     struct cw_config_origin origin;
 };
 

@@ -171,7 +171,7 @@ void cw_config_write_settings(const struct cw_config *config, struct cw_writer *
             const struct cw_config_override *override = &config->overrides[j];
             if (override->setting != i)
                 continue;
-            struct cw_setting_value value = {.number = override->value};
+            struct cw_setting_value value = {.text = override->text, .number = override->value};
             write_origin(config, override->origin, variable, writer);
             write_value(&cw_settings[i], name, override->glob, value, writer);
         }

@@ -16,6 +16,7 @@
 #include "http/health.h"
 #include "middleware/chain.h"
 #include "middleware/limits.h"
+#include "middleware/schema.h"
 #include "names.h"
 #include "outgoing.h"
 #include "protocol/event.h"
@@ -42,6 +43,8 @@ struct cw_gateway {
     struct cw_cluster *cluster;
     struct cw_ws_server *server;
     struct cw_chain chain;
+    struct cw_schemas *schemas; /* NULL: none */
+    size_t schema_index;        /* of their middleware in the chain */
     void (*on_ready)(void *arg);
     void *on_ready_arg;
     struct cw_history_limits (*history)(void *arg, struct cw_bytes group);
@@ -260,6 +263,57 @@ void cw_gateway_set_limits(struct cw_gateway *gateway, const struct cw_gateway_o
     cw_cluster_set_wait_replicas(gateway->cluster, options->wait_replicas);
 }
 
+static int read_schemas(const struct cw_gateway_options *options, char *error, size_t error_size,
+                        struct cw_schemas **ret_schemas)
+{
+    return cw_schemas_create(options->schemas, options->schema_count, error, error_size,
+                             ret_schemas);
+}
+
+static enum cw_verdict check_schema(void *arg, struct cw_channel *channel,
+                                    const struct cw_operation *operation, struct cw_step *step)
+{
+    struct cw_gateway *gateway = arg;
+    (void)channel;
+    (void)operation;
+    return cw_schemas_check(gateway->schemas, step);
+}
+
+int cw_gateway_set_schemas(struct cw_gateway *gateway, const struct cw_gateway_options *options,
+                           char *error, size_t error_size)
+{
+    struct cw_schemas *schemas = NULL;
+    int rc = read_schemas(options, error, error_size, &schemas);
+    if (rc != CW_OK)
+        return rc;
+    cw_schemas_destroy(gateway->schemas);
+    gateway->schemas = schemas;
+    cw_chain_set_operation(&gateway->chain, gateway->schema_index,
+                           schemas == NULL ? NULL : check_schema);
+    return CW_OK;
+}
+
+int cw_gateway_check_schemas(const struct cw_gateway_options *options, char *error,
+                             size_t error_size)
+{
+    struct cw_schemas *schemas = NULL;
+    int rc = read_schemas(options, error, error_size, &schemas);
+    cw_schemas_destroy(schemas);
+    return rc;
+}
+
+/* Asked last of what is built in. */
+static int add_schemas(struct cw_gateway *gateway)
+{
+    const struct cw_middleware schema = {
+        .name = "schema",
+        .on_operation = gateway->schemas == NULL ? NULL : check_schema,
+        .arg = gateway,
+    };
+    gateway->schema_index = gateway->chain.count;
+    return cw_chain_add(&gateway->chain, &schema);
+}
+
 static int build_cluster(struct cw_gateway *gateway, const struct cw_gateway_options *options,
                          char *error, size_t error_size)
 {
@@ -355,14 +409,18 @@ static int build(struct cw_gateway *gateway, const struct cw_gateway_options *op
     gateway->tick = event_new(gateway->base, -1, EV_PERSIST, on_tick, gateway);
     if (gateway->tick == NULL || event_add(gateway->tick, &tick) != 0)
         return CW_ERR_NOMEM;
-    /* Listening comes first: it may need rights that nothing after it should have. */
-    int rc = build_server(gateway, options, error, error_size);
+    int rc = read_schemas(options, error, error_size, &gateway->schemas);
+    /* Listening comes before the rest: it may need rights that nothing after it should have. */
+    if (rc == CW_OK)
+        rc = build_server(gateway, options, error, error_size);
     if (rc == CW_OK && options->on_listening != NULL)
         rc = options->on_listening(options->on_listening_arg, error, error_size);
     if (rc == CW_OK)
         rc = build_cluster(gateway, options, error, error_size);
     if (rc == CW_OK)
         rc = build_node(gateway, options);
+    if (rc == CW_OK)
+        rc = add_schemas(gateway);
     if (rc == CW_OK)
         rc = cw_ws_server_start(gateway->server, error, error_size);
     if (rc == CW_OK)
@@ -406,6 +464,7 @@ void cw_gateway_destroy(struct cw_gateway *gateway)
     cw_cluster_destroy(gateway->cluster);
     cw_node_finish(&gateway->node);
     cw_chain_finish(&gateway->chain);
+    cw_schemas_destroy(gateway->schemas);
     if (gateway->tick != NULL)
         event_free(gateway->tick);
     if (gateway->base != NULL)

@@ -8,6 +8,7 @@
 #include <chanway/version.h>
 
 #include "config.h"
+#include "config_schemas.h"
 #include "module.h"
 #include "privileges.h"
 #include "sandbox.h"
@@ -28,6 +29,7 @@ struct program {
     int argc;
     char **argv;
     struct cw_config config;
+    struct cw_config_schemas schemas; /* of the config */
     struct cw_gateway *gateway;
     struct cw_modules *modules;
 };
@@ -107,6 +109,8 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     options->on_listening_arg = program;
     options->slow_policy = slow_policy_of;
     options->slow_policy_arg = program;
+    options->schemas = program->schemas.items;
+    options->schema_count = program->schemas.count;
     options->on_ready = on_ready;
     options->on_ready_arg = program;
 }
@@ -117,6 +121,13 @@ static void on_stop_signal(evutil_socket_t number, short what, void *arg)
     (void)what;
     cw_log_info(cw_log_node(), "signal %d: stopping", (int)number);
     cw_gateway_stop(program->gateway);
+}
+
+static void set_schemas(struct program *program, const struct cw_gateway_options *options)
+{
+    char error[CW_CONFIG_ERROR_SIZE];
+    if (cw_gateway_set_schemas(program->gateway, options, error, sizeof(error)) != CW_OK)
+        cw_log_error(cw_log_node(), "schemas stay as they were: %s", error);
 }
 
 static void on_reload_signal(evutil_socket_t number, short what, void *arg)
@@ -131,11 +142,14 @@ static void on_reload_signal(evutil_socket_t number, short what, void *arg)
     if (cw_config_reload(program->argc, program->argv, environ, &program->config, &unchanged, error,
                          sizeof(error)) != CW_OK) {
         cw_log_error(cw_log_node(), "settings not reloaded: %s", error);
+    } else if (cw_config_schemas_set(&program->schemas, &program->config) != CW_OK) {
+        cw_log_error(cw_log_node(), "settings not reloaded: out of memory");
     } else {
         fill_options(program, &options);
         cw_gateway_set_limits(program->gateway, &options);
         if (cw_gateway_set_access(program->gateway, &options, error, sizeof(error)) != CW_OK)
             cw_log_error(cw_log_node(), "who is let in stays as it was: %s", error);
+        set_schemas(program, &options);
         cw_log_init((enum cw_log_level)program->config.log_level,
                     (enum cw_log_format)program->config.log_format);
         cw_log_info(cw_log_node(), "settings reloaded");
@@ -235,6 +249,19 @@ static int print(const struct program *program, enum cw_config_action action)
     return is_written ? EXIT_OK : EXIT_FAILED;
 }
 
+/* What no single line says: whether the files of schemas are good. */
+static int check(struct program *program)
+{
+    struct cw_gateway_options options;
+    char error[CW_CONFIG_ERROR_SIZE];
+    fill_options(program, &options);
+    int rc = cw_gateway_check_schemas(&options, error, sizeof(error));
+    if (rc == CW_OK)
+        return EXIT_OK;
+    (void)fprintf(stderr, "chanwayd: %s\n", error);
+    return rc == CW_ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
+}
+
 static void warn_of_doubts(void)
 {
     struct cw_writer doubts;
@@ -249,8 +276,11 @@ int main(int argc, char **argv)
 {
     struct program program = {.argc = argc, .argv = argv};
     enum cw_config_action action = CW_CONFIG_RUN;
-    char error[CW_CONFIG_ERROR_SIZE];
+    char error[CW_CONFIG_ERROR_SIZE] = "out of memory";
     int rc = cw_config_load(argc, argv, environ, &program.config, &action, error, sizeof(error));
+    bool is_read = action != CW_CONFIG_HELP && action != CW_CONFIG_VERSION;
+    if (rc == CW_OK && is_read)
+        rc = cw_config_schemas_set(&program.schemas, &program.config);
     if (rc < 0) {
         (void)fprintf(stderr, "chanwayd: %s\n", error);
         return rc == CW_ERR_NOMEM ? EXIT_FAILED : EXIT_USAGE;
@@ -261,8 +291,11 @@ int main(int argc, char **argv)
         warn_of_doubts();
         rc = run(&program);
     } else {
-        rc = print(&program, action);
+        rc = action == CW_CONFIG_CHECK ? check(&program) : EXIT_OK;
+        if (rc == EXIT_OK)
+            rc = print(&program, action);
     }
+    cw_config_schemas_finish(&program.schemas);
     cw_config_finish(&program.config);
     return rc;
 }

@@ -67,12 +67,14 @@ struct cw_op *cw_op_create(struct cw_channel *channel, const struct cw_command *
     return op;
 }
 
-/* Counted always; a raw channel is told of nothing but bad payloads. */
+/* Counted always; a raw channel is told of nothing but bad payloads, and one of bytes not of these:
+ * a text frame would be none of its payloads. */
 static struct cw_buf *error_frame(struct cw_channel *channel, const struct cw_command_id *id,
                                   const struct cw_event_error *error)
 {
+    bool is_mute = channel->kind == CW_KIND_RAW && channel->type == CW_PAYLOAD_BYTES;
     CW_STAT(errors_total)[cw_stats_error_index(error->error)]++;
-    struct cw_buf *frame = cw_event_error((enum cw_kind)channel->kind, id, error);
+    struct cw_buf *frame = is_mute ? NULL : cw_event_error((enum cw_kind)channel->kind, id, error);
     if (frame == NULL && channel->kind == CW_KIND_RAW)
         CW_STAT(raw_errors_total)++;
     return frame;

@@ -65,6 +65,7 @@ static int read_command(struct cw_channel *channel, bool is_binary, struct cw_by
         .group = cw_bytes_text(channel->publish_group),
         .payload_type = type,
         .payload = frame,
+        .data = type == CW_PAYLOAD_JSON ? cw_command_raw_value(parser, frame) : NULL,
     };
     return CW_OK;
 }

@@ -6,6 +6,7 @@
 #include "base/stats.h"
 #include "channel/channel.h"
 #include "channel/op.h"
+#include "channel/stream.h"
 #include "channel/wait.h"
 
 #include <stdio.h>
@@ -16,7 +17,9 @@
 
 struct cw_step {
     struct cw_channel *channel;
-    struct cw_wait *wait; /* NULL: not asked for */
+    const struct cw_command *command;       /* of an operation */
+    const struct cw_event_details *details; /* of a payload that is refused; NULL: none */
+    struct cw_wait *wait;                   /* NULL: not asked for */
     bool is_connect;
     struct cw_outcome outcome;
 };
@@ -31,6 +34,14 @@ int cw_chain_add(struct cw_chain *chain, const struct cw_middleware *middleware)
     chain->items[chain->count++] = *middleware;
     chain->asked_about_ops += middleware->on_operation != NULL;
     return CW_OK;
+}
+
+void cw_chain_set_operation(struct cw_chain *chain, size_t index, cw_operation_fn on_operation)
+{
+    struct cw_middleware *item = &chain->items[index];
+    chain->asked_about_ops -= item->on_operation != NULL;
+    chain->asked_about_ops += on_operation != NULL;
+    item->on_operation = on_operation;
 }
 
 void cw_chain_finish(struct cw_chain *chain)
@@ -68,6 +79,18 @@ enum cw_verdict cw_step_fail(struct cw_step *step, int error, const char *messag
 {
     set_error(&step->outcome, error, message, retry_ms);
     return CW_REJECT;
+}
+
+const struct cw_command *cw_step_command(const struct cw_step *step)
+{
+    return step->command;
+}
+
+enum cw_verdict cw_step_refuse_payload(struct cw_step *step, const char *message,
+                                       const struct cw_event_details *details)
+{
+    step->details = details;
+    return cw_step_fail(step, CW_ERR_PAYLOAD, message, -1);
 }
 
 struct cw_wait *cw_step_wait(struct cw_step *step)
@@ -177,15 +200,21 @@ void cw_chain_expire(struct cw_node *node)
 
 /* --- operations ------------------------------------------------------------------------------- */
 
+/* `details`: what cw_step_refuse_payload() was given, or NULL. */
 static void reject_op(struct cw_channel *channel, struct cw_op *op,
-                      const struct cw_outcome *outcome)
+                      const struct cw_outcome *outcome, const struct cw_event_details *details)
 {
     struct cw_event_error error = {.error = outcome->is_close ? CW_ERR_FORBIDDEN : outcome->error,
                                    .message = outcome->text[0] == '\0' ? NULL : outcome->text,
-                                   .retry_ms = outcome->retry_ms};
+                                   .retry_ms = outcome->retry_ms,
+                                   .details = details};
     if (outcome->is_close)
         close_channel(channel, outcome);
     (void)cw_op_finish_error(op, &error);
+    if (details == NULL)
+        return;
+    cw_events_error(channel, error.error, error.message);
+    cw_stream_error(channel, error.error, error.message);
 }
 
 bool cw_chain_allow(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op,
@@ -209,7 +238,7 @@ bool cw_chain_allow(struct cw_channel *channel, const struct cw_command *command
                                            .message = has_payload ? &message : NULL};
     for (size_t i = op->checked; i < chain->count; i++) {
         const struct cw_middleware *item = &chain->items[i];
-        struct cw_step step = {.channel = channel};
+        struct cw_step step = {.channel = channel, .command = command};
         if (item->on_operation == NULL)
             continue;
         enum cw_verdict verdict =
@@ -225,7 +254,7 @@ bool cw_chain_allow(struct cw_channel *channel, const struct cw_command *command
             verdict = CW_REJECT;
         }
         if (verdict == CW_REJECT)
-            reject_op(channel, op, &step.outcome);
+            reject_op(channel, op, &step.outcome, step.details);
         if (verdict == CW_WAIT) {
             channel->wait = step.wait;
             step.wait->next = i + 1;
@@ -251,7 +280,7 @@ static void go_on(struct cw_wait *wait, struct cw_channel *channel)
         op->checked = (uint32_t)wait->next;
         cw_op_release(op);
     } else {
-        reject_op(channel, op, outcome);
+        reject_op(channel, op, outcome, NULL);
         cw_op_run_waiting(channel);
     }
 }

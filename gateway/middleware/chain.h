@@ -14,8 +14,13 @@
 
 struct cw_channel;
 struct cw_command;
+struct cw_event_details;
 struct cw_node;
 struct cw_op;
+
+typedef enum cw_verdict (*cw_operation_fn)(void *arg, struct cw_channel *channel,
+                                           const struct cw_operation *operation,
+                                           struct cw_step *step);
 
 struct cw_chain {
     struct cw_middleware *items; /* owned */
@@ -24,6 +29,8 @@ struct cw_chain {
 };
 
 CW_MUST_CHECK int cw_chain_add(struct cw_chain *chain, const struct cw_middleware *middleware);
+/** The middleware at `index` is asked about operations by `on_operation` from now on; NULL: not. */
+void cw_chain_set_operation(struct cw_chain *chain, size_t index, cw_operation_fn on_operation);
 /** Destroys them, the last first. */
 void cw_chain_finish(struct cw_chain *chain);
 
@@ -37,6 +44,15 @@ bool cw_chain_admit(struct cw_channel *channel);
  */
 bool cw_chain_allow(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op,
                     bool is_binary, struct cw_bytes frame);
+
+/* For middlewares that are built in. */
+
+/** The command that an operation is. */
+const struct cw_command *cw_step_command(const struct cw_step *step);
+/** As cw_step_fail() with CW_ERR_PAYLOAD, and `details` in the answer, which live until the
+ * operation is answered; the application is told as of any frame that could not be taken. */
+enum cw_verdict cw_step_refuse_payload(struct cw_step *step, const char *message,
+                                       const struct cw_event_details *details);
 
 /** Connections that were thought about for too long are closed with 1013. */
 void cw_chain_expire(struct cw_node *node);

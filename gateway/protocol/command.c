@@ -82,7 +82,9 @@ static const char *const op_names[CW_OP_COUNT] = {
 struct cw_command_parser {
     struct cw_decoder *decoders[CW_KIND_COUNT]; /* NULL: that kind has no commands */
     struct cw_decoder
-        *checker; /* JSON; of its own, so that a check leaves a command's views alone */
+        *checker;            /* JSON; of its own, so that a check leaves a command's views alone */
+    struct cw_bytes checked; /* what it checked last; empty: something bad */
+    struct yyjson_val *checked_value; /* of it */
     struct cw_group_since group_since[CW_COMMAND_GROUPS_MAX];
 };
 
@@ -364,6 +366,8 @@ static int read_data(struct reading *reading, const struct cw_value *value)
     if (rc != CW_OK)
         return FAIL_PAYLOAD(reading, "\"data\": %s", reading->decoder->message);
     command->payload_type = CW_PAYLOAD_JSON;
+    if (reading->decoder == reading->parser->decoders[CW_KIND_JSON])
+        command->data = (struct yyjson_val *)(uintptr_t)value->node;
     return CW_OK;
 }
 
@@ -576,23 +580,38 @@ int cw_command_parse(struct cw_command_parser *parser, enum cw_kind kind, struct
     return read_frame(&reading, frame);
 }
 
+static int check_json(struct cw_command_parser *parser, struct cw_bytes text)
+{
+    parser->checked = cw_bytes_make(NULL, 0);
+    parser->checked_value = NULL;
+    int rc = cw_json_check(parser->checker, text, &parser->checked_value);
+    if (rc == CW_OK)
+        parser->checked = text;
+    return rc;
+}
+
 int cw_command_check_raw(struct cw_command_parser *parser, enum cw_payload_type type,
                          bool is_binary, struct cw_bytes frame, struct cw_command_error *ret_error)
 {
-    struct cw_decoder *json = parser->checker;
-
     memset(ret_error, 0, sizeof(*ret_error));
     if (is_binary && type != CW_PAYLOAD_BYTES)
         return fail(ret_error, CW_ERR_PAYLOAD, "a %s channel takes text frames",
                     type == CW_PAYLOAD_JSON ? "json" : "text");
-    if (type == CW_PAYLOAD_JSON && cw_json_check(json, frame) != CW_OK)
-        return fail(ret_error, CW_ERR_PAYLOAD, "%s", json->message);
+    if (type == CW_PAYLOAD_JSON && check_json(parser, frame) != CW_OK)
+        return fail(ret_error, CW_ERR_PAYLOAD, "%s", parser->checker->message);
     if (type == CW_PAYLOAD_TEXT && !cw_utf8_is_valid(frame))
         return fail(ret_error, CW_ERR_PAYLOAD, "not valid UTF-8");
     return check_size(frame, ret_error);
 }
 
+struct yyjson_val *cw_command_raw_value(const struct cw_command_parser *parser,
+                                        struct cw_bytes frame)
+{
+    bool is_it = parser->checked.data == frame.data && parser->checked.size == frame.size;
+    return is_it ? parser->checked_value : NULL;
+}
+
 bool cw_json_is_valid(struct cw_command_parser *parser, struct cw_bytes text)
 {
-    return cw_json_check(parser->checker, text) == CW_OK;
+    return check_json(parser, text) == CW_OK;
 }

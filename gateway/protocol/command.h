@@ -34,6 +34,8 @@ enum cw_id_type { CW_ID_NONE, CW_ID_INTEGER, CW_ID_STRING };
 #define CW_COMMAND_GROUPS_MAX 1024    /* positions in one op `since`: above any max-groups setting */
 #define CW_PAYLOAD_SIZE_MAX (1 << 20) /* PROTOCOL: payload */
 
+struct yyjson_val;
+
 /** An op's `id`, returned as it was sent: 0..2^53, or a string of 1..64 bytes (decoded, no NUL added). */
 struct cw_command_id {
     enum cw_id_type type;
@@ -65,6 +67,7 @@ struct cw_command {
     size_t group_since_count;
     enum cw_payload_type payload_type; /* publish send message */
     struct cw_bytes payload; /* json: the very text of the value as sent; text: decoded; bytes: decoded */
+    struct yyjson_val *data; /* json: the same, read (numbers raw); NULL: it came as MessagePack */
 };
 
 /**
@@ -102,6 +105,9 @@ CW_MUST_CHECK int cw_command_parse(struct cw_command_parser *parser, enum cw_kin
 CW_MUST_CHECK int cw_command_check_raw(struct cw_command_parser *parser, enum cw_payload_type type,
                                        bool is_binary, struct cw_bytes frame,
                                        struct cw_command_error *ret_error);
+
+/** The value of the JSON frame `frame` if that was checked by the last cw_command_check_raw(); else NULL. */
+struct yyjson_val *cw_command_raw_value(const struct cw_command_parser *parser, struct cw_bytes frame);
 
 /** Whether `text` is JSON as above; for payloads that did not come from a node. */
 bool cw_json_is_valid(struct cw_command_parser *parser, struct cw_bytes text);

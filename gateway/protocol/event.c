@@ -222,6 +222,16 @@ struct error_reply {
     const struct cw_event_error *error;
 };
 
+static void put_details(struct cw_encoder *encoder, const struct cw_event_details *details)
+{
+    encoder->ops->key(encoder, "details");
+    encoder->ops->map_begin(encoder);
+    put_text(encoder, "pointer", cw_bytes_text(details->pointer));
+    put_text(encoder, "keyword", cw_bytes_text(details->keyword));
+    put_text(encoder, "message", cw_bytes_text(details->message));
+    encoder->ops->map_end(encoder);
+}
+
 static void describe_error(struct cw_encoder *encoder, const void *arg)
 {
     const struct error_reply *reply = arg;
@@ -237,6 +247,8 @@ static void describe_error(struct cw_encoder *encoder, const void *arg)
         put_integer(encoder, "retry_ms", error->retry_ms);
     if (error->group.size > 0)
         put_text(encoder, "group", error->group);
+    if (error->details != NULL)
+        put_details(encoder, error->details);
     encoder->ops->map_end(encoder);
 }
 

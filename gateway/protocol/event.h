@@ -54,11 +54,19 @@ struct cw_event_ok {
 struct cw_buf *cw_event_ok(enum cw_kind kind, const struct cw_command_id *id,
                            const struct cw_event_ok *ok);
 
+/** What is wrong with a payload, and where. */
+struct cw_event_details {
+    const char *pointer; /* a JSON Pointer (RFC 6901) to it; "": the whole payload */
+    const char *keyword; /* of the schema */
+    const char *message;
+};
+
 struct cw_event_error {
     int error;             /* CW_ERR_*: code and temporary come from its row */
     const char *message;   /* NULL: the row's text */
     int64_t retry_ms;      /* <0: left out */
     struct cw_bytes group; /* empty: left out (errors of `groups` in the URL have it) */
+    const struct cw_event_details *details; /* NULL: left out */
 };
 /** `id` of type CW_ID_NONE is left out. */
 struct cw_buf *cw_event_error(enum cw_kind kind, const struct cw_command_id *id,

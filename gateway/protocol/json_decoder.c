@@ -357,7 +357,7 @@ struct cw_decoder *cw_json_decoder_create(size_t size_max)
     return &json->decoder;
 }
 
-int cw_json_check(struct cw_decoder *decoder, struct cw_bytes text)
+int cw_json_check(struct cw_decoder *decoder, struct cw_bytes text, yyjson_val **ret_value)
 {
     struct json_decoder *json = json_of(decoder);
     yyjson_alc alc;
@@ -370,13 +370,17 @@ int cw_json_check(struct cw_decoder *decoder, struct cw_bytes text)
     int rc = read_document(decoder, text, has_room ? &alc : NULL, &document, &code);
     if (rc != CW_OK)
         return rc;
-    yyjson_doc_free(document);
+    yyjson_val *value = has_room ? yyjson_doc_get_root(document) : NULL;
+    if (!has_room)
+        yyjson_doc_free(document); /* the others go with the pool */
 
     unsigned depth;
     const char *end = text.data + text.size;
     (void)skip_value(skip_space(text.data, end), end, &depth);
-    if (depth <= CW_DEPTH_MAX)
+    if (depth <= CW_DEPTH_MAX) {
+        *ret_value = value;
         return CW_OK;
+    }
     (void)snprintf(decoder->message, sizeof(decoder->message), "nested deeper than %d",
                    CW_DEPTH_MAX);
     return CW_ERR_INVALID;

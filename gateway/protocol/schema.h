@@ -18,20 +18,23 @@
 
 #include "protocol/json_pointer.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Bounds of a schema, each an error of its own. */
 #define CW_SCHEMA_SIZE_MAX     65536 /* bytes of its text */
 #define CW_SCHEMA_DEPTH_MAX    65    /* schemas within each other: a payload is 64 deep */
 #define CW_SCHEMA_REQUIRED_MAX 256   /* names in one `required` */
-#define CW_SCHEMA_VALUES_MAX   1000 /* in arrays and objects of one `enum` or `const`, all together \
-                                     */
+#define CW_SCHEMA_VALUES_MAX                                                                       \
+    1000 /* in arrays and objects of one `enum` or `const`, all together                           \
+          */
 
 /** What is wrong, with a schema or with a payload. */
 struct cw_schema_fault {
     char pointer[CW_JSON_POINTER_SIZE]; /* to it: in the schema's text, or in the payload */
     char keyword[32];                   /* "": the text is no JSON */
     char message[160];                  /* repeats nothing of a payload */
+    bool is_endless;                    /* a pattern would have taken too long */
 };
 
 struct cw_schema;

@@ -185,6 +185,7 @@ static bool check_pattern(const struct checking *checking, const struct cw_schem
     enum cw_match match = cw_matcher_match(checking->checker->matcher, node->pattern, text);
     if (match == CW_MATCH_YES)
         return true;
+    checking->fault->is_endless = match == CW_MATCH_ENDLESS;
     if (match == CW_MATCH_ENDLESS)
         return fail(checking, place, "pattern", "takes too long to match");
     if (!is_shown(node->pattern_text))
@@ -349,6 +350,7 @@ int cw_schema_check_value(struct cw_schema_checker *checker, const struct cw_sch
                           struct yyjson_val *value, struct cw_schema_fault *ret_fault)
 {
     const struct checking checking = {.checker = checker, .fault = ret_fault};
+    ret_fault->is_endless = false;
     cw_matcher_begin(checker->matcher);
     return check_node(&checking, schema->root, NULL, "false", value) ? CW_OK : CW_ERR_PAYLOAD;
 }

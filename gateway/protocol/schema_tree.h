@@ -18,8 +18,9 @@ struct yyjson_val;
 /* One row per type: enum, its name in a schema. */
 #define CW_SCHEMA_TYPES(ROW)                                                                       \
     ROW(NULL, "null")                                                                              \
-    ROW(BOOLEAN, "boolean") ROW(INTEGER, "integer") ROW(NUMBER, "number") ROW(STRING, "string")    \
-        ROW(ARRAY, "array") ROW(OBJECT, "object")
+    ROW(BOOLEAN, "boolean")                                                                        \
+    ROW(INTEGER, "integer") ROW(NUMBER, "number") ROW(STRING, "string") ROW(ARRAY, "array")        \
+        ROW(OBJECT, "object")
 
 enum cw_schema_type {
 #define CW_SCHEMA_TYPE_ENUM(name, text) CW_SCHEMA_##name,

@@ -347,6 +347,41 @@ static void most_specific_glob_holds_for_a_group(void **state)
     assert_int_equal(limits.keys_max, 100000);
 }
 
+/* NUL-terminated copy of what `writer` holds; finishes it. */
+static char *text_of(struct cw_writer *writer)
+{
+    assert_false(writer->has_failed);
+    char *text = strndup(writer->data, writer->size);
+    cw_writer_finish(writer);
+    return text;
+}
+
+static void a_file_may_be_set_by_group(void **state)
+{
+    struct config_case *fixture = *state;
+    config_case_write_text(fixture, "schema.chat.* = chat.json\n"
+                                    "schema.chat.free =\n"
+                                    "schema.news = old.json\n");
+    config_case_flag(fixture, "--schema.news=news.json");
+    config_case_accept(fixture);
+    const struct cw_config *config = &fixture->config;
+    assert_string_equal(config->schema, "");
+    assert_int_equal(config->override_count, 3);
+    static const char *const rows[][2] = {
+        {"chat.*", "chat.json"}, {"chat.free", ""}, {"news", "news.json"}};
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(config->overrides[i].glob, rows[i][0]);
+        assert_string_equal(config->overrides[i].text, rows[i][1]);
+    }
+    struct cw_writer writer;
+    cw_writer_init(&writer);
+    cw_config_write_settings(config, &writer);
+    char *text = text_of(&writer);
+    assert_non_null(strstr(text, ":1\nschema.chat.* = chat.json\n"));
+    assert_non_null(strstr(text, "# flag\nschema.news = news.json\n"));
+    free(text);
+}
+
 static void globs_are_checked(void **state)
 {
     struct config_case *fixture = *state;
@@ -367,15 +402,6 @@ static void globs_are_checked(void **state)
     config_case_variable(fixture, "CHANWAY_HISTORY_SIZE.a=1");
     config_case_accept(fixture);
     assert_int_equal(fixture->config.override_count, 0);
-}
-
-/* NUL-terminated copy of what `writer` holds; finishes it. */
-static char *text_of(struct cw_writer *writer)
-{
-    assert_false(writer->has_failed);
-    char *text = strndup(writer->data, writer->size);
-    cw_writer_finish(writer);
-    return text;
 }
 
 static void printed_settings_say_where_they_come_from(void **state)
@@ -525,6 +551,7 @@ int main(void)
         RUN_TEST(actions_are_read_from_the_flags),
         RUN_TEST(help_works_beside_broken_settings),
         RUN_TEST(most_specific_glob_holds_for_a_group),
+        RUN_TEST(a_file_may_be_set_by_group),
         RUN_TEST(globs_are_checked),
         RUN_TEST(printed_settings_say_where_they_come_from),
         RUN_TEST(printed_settings_are_a_file_that_means_the_same),

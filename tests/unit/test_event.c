@@ -285,6 +285,24 @@ static void errors_tell_when_and_where_if_known(void **state)
                 "\"temporary\":true,\"retry_ms\":1500}");
 }
 
+static void errors_say_what_is_wrong_with_a_payload(void **state)
+{
+    (void)state;
+    const struct cw_event_details details = {"/a~1b/\"0\n", "type", "must be string"};
+    struct cw_event_error error = {
+        .error = CW_ERR_PAYLOAD, .message = "no", .retry_ms = -1, .details = &details};
+    assert_json(cw_event_error(CW_KIND_JSON, &seven, &error),
+                "{\"op\":\"error\",\"id\":7,\"code\":\"bad_payload\",\"message\":\"no\","
+                "\"temporary\":false,\"details\":{\"pointer\":\"/a~1b/\\\"0\\n\","
+                "\"keyword\":\"type\",\"message\":\"must be string\"}}");
+    const struct cw_event_details whole = {"", "false", "is not allowed"};
+    error.details = &whole;
+    assert_json(cw_event_error(CW_KIND_RAW, &no_id, &error),
+                "{\"op\":\"error\",\"code\":\"bad_payload\",\"message\":\"no\","
+                "\"temporary\":false,\"details\":{\"pointer\":\"\",\"keyword\":\"false\","
+                "\"message\":\"is not allowed\"}}");
+}
+
 static void raw_channels_are_told_of_bad_payloads_only(void **state)
 {
     (void)state;
@@ -376,6 +394,7 @@ int main(void)
         cmocka_unit_test(ids_come_back_as_they_came),
         cmocka_unit_test(errors_have_the_row_of_their_number),
         cmocka_unit_test(errors_tell_when_and_where_if_known),
+        cmocka_unit_test(errors_say_what_is_wrong_with_a_payload),
         cmocka_unit_test(raw_channels_are_told_of_bad_payloads_only),
         cmocka_unit_test(other_events_are_as_the_protocol_has_them),
         cmocka_unit_test(what_was_sent_comes_out_as_it_was_written),

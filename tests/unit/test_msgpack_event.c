@@ -239,12 +239,14 @@ static void pages_of_members_are_lists_of_maps(void **state)
 static void errors_are_the_same(void **state)
 {
     (void)state;
+    const struct cw_event_details details = {"/a/\"0\n", "maxLength", "must have less"};
     for (int error = -18; error < 0; error++) {
         struct cw_event_error plain = {.error = error, .retry_ms = -1};
         struct cw_event_error full = {.error = error,
                                       .message = "what \"it\" is",
                                       .retry_ms = 0,
-                                      .group = cw_bytes_text("chat")};
+                                      .group = cw_bytes_text("chat"),
+                                      .details = &details};
         assert_same(cw_event_error(CW_KIND_JSON, &no_id, &plain),
                     cw_event_error(CW_KIND_MSGPACK, &no_id, &plain));
         assert_same(cw_event_error(CW_KIND_JSON, &seven, &full),

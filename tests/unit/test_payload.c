@@ -6,6 +6,8 @@
 #include "protocol/base64.h"
 #include "protocol/utf8.h"
 
+#include <yyjson.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -436,6 +438,30 @@ static void checks_leave_a_parsed_command_alone(void **state)
     assert_payload(fixture, CW_PAYLOAD_TEXT, cw_bytes_text("abc"));
 }
 
+/* What reads a payload further need not read its text again. */
+static void json_is_handed_on_as_it_was_read(void **state)
+{
+    struct command_case *fixture = *state;
+    struct cw_command_error error;
+    struct cw_bytes frame = cw_bytes_text("[1.0,2]");
+    command_case_accept(fixture, "{\"data\":{\"a\":1e400},\"op\":\"publish\",\"group\":\"g\"}");
+    assert_int_equal(cw_command_check_raw(fixture->parser, CW_PAYLOAD_JSON, false, frame, &error),
+                     CW_OK);
+    assert_string_equal(yyjson_get_raw(yyjson_obj_get(fixture->command.data, "a")), "1e400");
+    struct yyjson_val *value = cw_command_raw_value(fixture->parser, frame);
+    assert_int_equal(yyjson_arr_size(value), 2);
+    assert_string_equal(yyjson_get_raw(yyjson_arr_get_first(value)), "1.0");
+    assert_null(cw_command_raw_value(fixture->parser, cw_bytes_make(frame.data, 6)));
+    assert_true(cw_json_is_valid(fixture->parser, cw_bytes_text("7")));
+    assert_null(cw_command_raw_value(fixture->parser, frame));
+    assert_int_equal(cw_command_check_raw(fixture->parser, CW_PAYLOAD_JSON, false,
+                                          cw_bytes_make(frame.data, 3), &error),
+                     CW_ERR_PAYLOAD);
+    assert_null(cw_command_raw_value(fixture->parser, cw_bytes_make(frame.data, 3)));
+    command_case_accept(fixture, "{\"text\":\"a\",\"op\":\"publish\",\"group\":\"g\"}");
+    assert_null(fixture->command.data);
+}
+
 static void json_of_back_ends_may_be_larger_than_a_message(void **state)
 {
     struct command_case *fixture = *state;
@@ -537,6 +563,7 @@ int main(void)
         CASE_TEST(frames_with_any_byte_changed_are_answered),
         CASE_TEST(raw_frames_are_read_by_the_type_of_their_channel),
         CASE_TEST(checks_leave_a_parsed_command_alone),
+        CASE_TEST(json_is_handed_on_as_it_was_read),
         CASE_TEST(json_of_back_ends_may_be_larger_than_a_message),
         cmocka_unit_test(base64_of_every_length_comes_back),
         cmocka_unit_test(utf8_is_checked_by_rfc_3629),

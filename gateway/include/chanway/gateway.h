@@ -29,6 +29,13 @@ enum cw_slow_policy {
     CW_SLOW_LATEST,      /**< while its socket is full only the newest one waits, after a gap */
 };
 
+/** One line `schema.GLOB = FILE`. */
+struct cw_gateway_schema {
+    const char *glob; /**< the groups; `*`: any bytes */
+    const char *file; /**< a JSON Schema; empty: anything may be published to them */
+    const char *name; /**< what errors call it; NULL: `schema.` and the glob */
+};
+
 /**
  * The settings of a node: each field is the setting of its name (gateway/README.md). Begin with
  * cw_gateway_options_init(), which fills in the defaults. Strings need to live as long as the call
@@ -74,6 +81,10 @@ struct cw_gateway_options {
     /** Names, separated by commas: cw_websocket_header() after on_connect; "*": all; default NULL:
      * none. */
     const char *keeps_headers;
+    /** What clients may publish. Of several globs that match a group the one with the most bytes
+     * beside its `*` holds, of equals the last; default NULL: anything. */
+    const struct cw_gateway_schema *schemas;
+    size_t schema_count; /**< at most 256 */
     /** Limits of a group's history by its name; NULL: the defaults. Called often. */
     struct cw_history_limits (*history)(void *arg, struct cw_bytes group);
     void *history_arg; /**< `arg` of history */
@@ -119,6 +130,18 @@ CW_API void cw_gateway_set_limits(struct cw_gateway *gateway,
 CW_API CW_MUST_CHECK int cw_gateway_set_access(struct cw_gateway *gateway,
                                                const struct cw_gateway_options *options,
                                                char *error, size_t error_size);
+/**
+ * Reads the files of `options->schemas`, from now on they hold.
+ *
+ * CW_ERR_INVALID: `error` says which file and what in it is wrong; CW_ERR_NOMEM. Those that held go
+ * on.
+ */
+CW_API CW_MUST_CHECK int cw_gateway_set_schemas(struct cw_gateway *gateway,
+                                                const struct cw_gateway_options *options,
+                                                char *error, size_t error_size);
+/** Whether `options->schemas` would do, without a gateway. */
+CW_API CW_MUST_CHECK int cw_gateway_check_schemas(const struct cw_gateway_options *options,
+                                                  char *error, size_t error_size);
 /** Begins to stop: no new clients, all are closed with 1001; cw_gateway_run then returns. Again: at
  * once. */
 CW_API void cw_gateway_stop(struct cw_gateway *gateway);
