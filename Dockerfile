@@ -15,7 +15,7 @@ RUN cmake --preset program && cmake --build --preset program --target chanwayd
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        libevent-core-2.1-7 libmsgpackc2 libpcre2-8-0 libssl3 zlib1g libcap2 \
+        libevent-core-2.1-7 libjansson4 libmsgpackc2 libpcre2-8-0 libssl3 zlib1g libcap2 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --user-group --no-create-home --shell /usr/sbin/nologin chanway
 COPY --from=build /src/build/release/chanwayd /usr/local/bin/chanwayd

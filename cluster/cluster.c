@@ -563,6 +563,12 @@ int cw_cluster_leave(struct cw_cluster_channel *channel, struct cw_bytes group, 
     return CW_OK;
 }
 
+void cw_cluster_forget_group(struct cw_cluster_channel *channel, struct cw_bytes group)
+{
+    if (channel->state == CW_ATTACHED && cw_membership_find(channel, group) == NULL)
+        cw_memberships_repair(channel, group, cw_bytes_text(channel->registry->node_id));
+}
+
 int cw_cluster_position(const struct cw_cluster_channel *channel, struct cw_bytes group,
                         bool *ret_is_logged, struct cw_position *ret_position)
 {

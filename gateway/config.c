@@ -29,6 +29,8 @@
 #define OFFSET_ORIGINS(name)         offsetof(struct cw_config, name)
 #define OFFSET_NETWORKS(name)        offsetof(struct cw_config, name)
 #define OFFSET_USER(name)            offsetof(struct cw_config, name)
+#define OFFSET_SECRET(name)          offsetof(struct cw_config, name)
+#define OFFSET_WORD(name)            offsetof(struct cw_config, name)
 #define OFFSET_INTEGER(name)         offsetof(struct cw_config, name)
 #define OFFSET_BYTES(name)           offsetof(struct cw_config, name)
 #define OFFSET_DURATION(name)        offsetof(struct cw_config, name##_ms)

@@ -96,6 +96,7 @@ void cw_config_write_help(struct cw_writer *writer)
     cw_writer_text(
         writer,
         "Usage: chanwayd [--SETTING VALUE]...\n"
+        "       chanwayd token --sub USER ...   print a token (chanwayd token --help)\n"
         "\n"
         "A node of a Chanway cluster: channels over WebSockets, groups over Redis.\n"
         "\n"

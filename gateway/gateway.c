@@ -14,9 +14,11 @@
 #include "handlers/dispatch.h"
 #include "handlers/handlers.h"
 #include "http/health.h"
+#include "middleware/auth.h"
 #include "middleware/chain.h"
 #include "middleware/limits.h"
 #include "middleware/schema.h"
+#include "middleware/token.h"
 #include "names.h"
 #include "outgoing.h"
 #include "protocol/event.h"
@@ -122,7 +124,7 @@ static void describe(void *user, struct cw_channel_info *ret_info)
     ret_info->created_ms = channel->created_ms;
     ret_info->expires_s = channel->expires_s;
     ret_info->address = channel->address;
-    ret_info->user = NULL;
+    ret_info->user = cw_channel_user(channel);
     ret_info->session = channel->has_session ? channel->digest : NULL;
 }
 
@@ -206,6 +208,12 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 /* Building. */
 
+/* What is built in is asked before whatever the application adds. */
+static int build_chain(struct cw_gateway *gateway)
+{
+    return cw_chain_add(&gateway->chain, &cw_auth_middleware);
+}
+
 void cw_gateway_options_init(struct cw_gateway_options *options)
 {
     *options = (struct cw_gateway_options){
@@ -218,6 +226,8 @@ void cw_gateway_options_init(struct cw_gateway_options *options)
         .data_dir = "./run",
         .allow_origin = "*",
         .trusted_proxies = "",
+        .token_alg = "HS256",
+        .auth_timeout_ms = 10000,
         .heartbeat_interval_ms = 15000,
         .heartbeat_timeout_ms = 30000,
         .op_timeout_ms = 5000,
@@ -245,6 +255,7 @@ void cw_gateway_set_limits(struct cw_gateway *gateway, const struct cw_gateway_o
         .memory_max = options->memory_max,
         .max_pending_ops = MAX_PENDING_OPS,
         .op_timeout_ms = options->op_timeout_ms,
+        .auth_timeout_ms = options->auth_timeout_ms,
         .heartbeat_interval_ms = options->heartbeat_interval_ms,
         .heartbeat_timeout_ms = options->heartbeat_timeout_ms,
         .channel_ttl_s = options->channel_ttl_s,
@@ -312,6 +323,24 @@ static int add_schemas(struct cw_gateway *gateway)
     };
     gateway->schema_index = gateway->chain.count;
     return cw_chain_add(&gateway->chain, &schema);
+}
+
+int cw_gateway_set_tokens(struct cw_gateway *gateway, const struct cw_gateway_options *options,
+                          char *error, size_t error_size)
+{
+    struct cw_tokens *tokens = NULL;
+    (void)snprintf(error, error_size, "%s", cw_error_text(CW_ERR_NOMEM));
+    int rc = cw_tokens_create(options, error, error_size, &tokens);
+    if (rc != CW_OK)
+        return rc;
+    cw_tokens_destroy(gateway->node.tokens);
+    gateway->node.tokens = tokens;
+    return CW_OK;
+}
+
+bool cw_gateway_requires_token(const struct cw_gateway *gateway)
+{
+    return cw_tokens_are_required(gateway->node.tokens);
 }
 
 static int build_cluster(struct cw_gateway *gateway, const struct cw_gateway_options *options,
@@ -409,7 +438,11 @@ static int build(struct cw_gateway *gateway, const struct cw_gateway_options *op
     gateway->tick = event_new(gateway->base, -1, EV_PERSIST, on_tick, gateway);
     if (gateway->tick == NULL || event_add(gateway->tick, &tick) != 0)
         return CW_ERR_NOMEM;
-    int rc = read_schemas(options, error, error_size, &gateway->schemas);
+    int rc = cw_gateway_set_tokens(gateway, options, error, error_size);
+    if (rc == CW_OK)
+        rc = build_chain(gateway);
+    if (rc == CW_OK)
+        rc = read_schemas(options, error, error_size, &gateway->schemas);
     /* Listening comes before the rest: it may need rights that nothing after it should have. */
     if (rc == CW_OK)
         rc = build_server(gateway, options, error, error_size);
@@ -465,6 +498,7 @@ void cw_gateway_destroy(struct cw_gateway *gateway)
     cw_node_finish(&gateway->node);
     cw_chain_finish(&gateway->chain);
     cw_schemas_destroy(gateway->schemas);
+    cw_tokens_destroy(gateway->node.tokens);
     if (gateway->tick != NULL)
         event_free(gateway->tick);
     if (gateway->base != NULL)

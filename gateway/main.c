@@ -5,6 +5,7 @@
  */
 #include <chanway/gateway.h>
 #include <chanway/log.h>
+#include <chanway/token.h>
 #include <chanway/version.h>
 
 #include "config.h"
@@ -12,6 +13,7 @@
 #include "module.h"
 #include "privileges.h"
 #include "sandbox.h"
+#include "token_command.h"
 
 #include <event2/event.h>
 
@@ -78,6 +80,8 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     options->allow_origin = config->allow_origin;
     options->trusted_proxies = config->trusted_proxies;
     options->has_proxy_protocol = config->proxy_protocol == CW_CONFIG_ON;
+    cw_token_fill_options(config, options);
+    options->auth_timeout_ms = config->auth_timeout_ms;
     options->channel_ttl_s = config->channel_ttl_s;
     options->channel_ttl_max_s = config->channel_ttl_max_s;
     options->session_ttl_s = config->session_ttl_s;
@@ -130,6 +134,33 @@ static void set_schemas(struct program *program, const struct cw_gateway_options
         cw_log_error(cw_log_node(), "schemas stay as they were: %s", error);
 }
 
+/* Short secrets are found by trying (RFC 7518 section 3.2). */
+#define SECRET_SIZE_MIN 32
+
+static void warn_of_short_secret(const char *name, const char *secret)
+{
+    if (secret[0] != '\0' && strlen(secret) < SECRET_SIZE_MIN)
+        cw_log_warn(cw_log_node(), "%s has fewer than %d bytes: it can be found by trying", name,
+                    SECRET_SIZE_MIN);
+}
+
+static void tell_of_tokens(const struct program *program)
+{
+    const struct cw_config *config = &program->config;
+    if (!cw_gateway_requires_token(program->gateway))
+        cw_log_warn(cw_log_node(), "no token is asked for: everybody may join and publish");
+    warn_of_short_secret("token-secret", config->token_secret);
+    warn_of_short_secret("token-secret-2", config->token_secret_2);
+}
+
+static void set_tokens(struct program *program, const struct cw_gateway_options *options)
+{
+    char error[CW_CONFIG_ERROR_SIZE];
+    if (cw_gateway_set_tokens(program->gateway, options, error, sizeof(error)) != CW_OK)
+        cw_log_error(cw_log_node(), "secrets and keys of tokens not reloaded: %s", error);
+    tell_of_tokens(program);
+}
+
 static void on_reload_signal(evutil_socket_t number, short what, void *arg)
 {
     struct program *program = arg;
@@ -150,6 +181,7 @@ static void on_reload_signal(evutil_socket_t number, short what, void *arg)
         if (cw_gateway_set_access(program->gateway, &options, error, sizeof(error)) != CW_OK)
             cw_log_error(cw_log_node(), "who is let in stays as it was: %s", error);
         set_schemas(program, &options);
+        set_tokens(program, &options);
         cw_log_init((enum cw_log_level)program->config.log_level,
                     (enum cw_log_format)program->config.log_format);
         cw_log_info(cw_log_node(), "settings reloaded");
@@ -219,7 +251,7 @@ static int run(struct program *program)
         cw_log_info(cw_log_node(), "chanwayd %s node=%s listen=%s", CW_VERSION,
                     cw_gateway_node_id(program->gateway), options.listen);
         enter_sandbox(&program->config);
-        cw_log_warn(cw_log_node(), "no token is asked for: everybody may join and publish");
+        tell_of_tokens(program);
         rc = cw_gateway_run(program->gateway);
     }
     for (int i = 0; i < SIGNALS; i++)
@@ -249,13 +281,15 @@ static int print(const struct program *program, enum cw_config_action action)
     return is_written ? EXIT_OK : EXIT_FAILED;
 }
 
-/* What no single line says: whether the files of schemas are good. */
+/* What no single line says: whether they go together, whether their files are good. */
 static int check(struct program *program)
 {
     struct cw_gateway_options options;
     char error[CW_CONFIG_ERROR_SIZE];
     fill_options(program, &options);
     int rc = cw_gateway_check_schemas(&options, error, sizeof(error));
+    if (rc == CW_OK)
+        rc = cw_token_check_options(&options, error, sizeof(error));
     if (rc == CW_OK)
         return EXIT_OK;
     (void)fprintf(stderr, "chanwayd: %s\n", error);
@@ -277,6 +311,8 @@ int main(int argc, char **argv)
     struct program program = {.argc = argc, .argv = argv};
     enum cw_config_action action = CW_CONFIG_RUN;
     char error[CW_CONFIG_ERROR_SIZE] = "out of memory";
+    if (argc > 1 && strcmp(argv[1], "token") == 0)
+        return cw_token_command(argc, argv, environ);
     int rc = cw_config_load(argc, argv, environ, &program.config, &action, error, sizeof(error));
     bool is_read = action != CW_CONFIG_HELP && action != CW_CONFIG_VERSION;
     if (rc == CW_OK && is_read)

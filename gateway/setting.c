@@ -375,6 +375,8 @@ void cw_setting_allowed(const struct cw_setting *setting, char *text, size_t siz
             "embedded, unix:PATH, redis:// or rediss://[USER:PASSWORD@]HOST[:PORT][/DB]",
         [CW_SETTING_PREFIX] = "1 to 32 bytes of A-Z a-z 0-9 _ . : -",
         [CW_SETTING_FILE_NAME] = "the name of a folder or file",
+        [CW_SETTING_SECRET] = "1 to 4096 characters, none of them a control character",
+        [CW_SETTING_WORD] = "up to 4096 characters, none of them a control character",
         [CW_SETTING_MODULES] = "PATH.so or PATH.so:ARGS; several: repeated, or separated by ;",
         [CW_SETTING_NETWORKS] = "networks separated by commas, such as 10.0.0.0/8, or unix",
         [CW_SETTING_USER] = "the name of a user: 1 to 32 bytes of A-Z a-z 0-9 _ . -",
@@ -452,6 +454,10 @@ int cw_setting_parse(const struct cw_setting *setting, const char *text, char *e
 
 void cw_setting_show(const struct cw_setting *setting, const char *text, char *shown, size_t size)
 {
+    if (setting->type == CW_SETTING_SECRET) {
+        (void)snprintf(shown, size, "%s", text[0] == '\0' ? "" : "***");
+        return;
+    }
     bool has_secret = setting->type == CW_SETTING_REDIS && strncmp(text, "unix:", 5) != 0;
     const char *secret_end = has_secret ? strrchr(text, '@') : NULL;
 
@@ -469,7 +475,7 @@ void cw_setting_show(const struct cw_setting *setting, const char *text, char *s
 void cw_setting_format(const struct cw_setting *setting, const struct cw_setting_value *value,
                        char *text, size_t size)
 {
-    if (setting->type == CW_SETTING_REDIS) {
+    if (setting->type == CW_SETTING_REDIS || setting->type == CW_SETTING_SECRET) {
         cw_setting_show(setting, value->text, text, size);
         return;
     }

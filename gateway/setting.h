@@ -16,7 +16,8 @@
     ROW(ADDRESS, TEXT, "ADDRESS") ROW(ADDRESS_OR_NONE, TEXT, "ADDRESS") \
     ROW(URL_PATH, TEXT, "PATH") ROW(NODE_NAME, TEXT, "NAME") ROW(REDIS, TEXT, "URL") \
     ROW(PREFIX, TEXT, "PREFIX") ROW(FILE_NAME, TEXT, "PATH") ROW(ORIGINS, TEXT, "GLOBS") \
-    ROW(NETWORKS, TEXT, "CIDRS") ROW(USER, TEXT, "NAME") \
+    ROW(NETWORKS, TEXT, "CIDRS") ROW(USER, TEXT, "NAME") ROW(SECRET, TEXT, "SECRET") \
+    ROW(WORD, TEXT, "TEXT") \
     ROW(MODULES, TEXT, "PATH.so[:ARGS]") \
     ROW(INTEGER, NUMBER, "N") ROW(BYTES, NUMBER, "SIZE") ROW(DURATION, NUMBER, "TIME") \
     ROW(SECONDS, NUMBER, "TIME") ROW(ENUM, NUMBER, "WORD") ROW(WORDS, NUMBER, "WORDS") \
@@ -72,11 +73,13 @@ const char *cw_setting_type_word(const struct cw_setting *setting);
 CW_MUST_CHECK int cw_setting_parse(const struct cw_setting *setting, const char *text, char *error,
                                    size_t error_size, struct cw_setting_value *ret_value);
 
-/** The value as it may be written in a file; a password in a REDIS is masked. Cut at `size`. */
+/** The value as it may be written in a file; a SECRET, or a password in a REDIS, is masked. Cut at
+ * `size`. */
 void cw_setting_format(const struct cw_setting *setting, const struct cw_setting_value *value,
                        char *text, size_t size);
 
-/** `text` as it may be shown in an error: a password in a REDIS is masked, long ones are cut. */
+/** `text` as it may be shown in an error: a SECRET, or a password in a REDIS, is masked, long ones
+ * are cut. */
 void cw_setting_show(const struct cw_setting *setting, const char *text, char *shown, size_t size);
 
 /** "an integer from 1 to 1024": what is allowed. */

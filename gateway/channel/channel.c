@@ -7,6 +7,7 @@
 #include "base/stats.h"
 #include "channel/extras.h"
 #include "channel/filter.h"
+#include "channel/grants.h"
 #include "channel/members.h"
 #include "channel/op.h"
 #include "channel/opening.h"
@@ -48,14 +49,18 @@ static void set_state(struct cw_channel *channel, enum cw_channel_state state)
     channel->state = (uint8_t)state;
 }
 
-/* Seconds this channel may live: its own wish within the node's bounds. */
-static int64_t choose_expires(const struct cw_limits *limits, const struct cw_handshake *handshake)
+static int64_t shorter(int64_t expires, int64_t max)
+{
+    return max > 0 && (expires == 0 || expires > max) ? max : expires;
+}
+
+/* Seconds this channel may live: its own wish within the bounds of the node and of its token. */
+static int64_t choose_expires(const struct cw_limits *limits, const struct cw_handshake *handshake,
+                              const struct cw_grants *grants)
 {
     int64_t expires = handshake->has_expires ? handshake->expires_s : limits->channel_ttl_s;
-    int64_t max = limits->channel_ttl_max_s;
-    if (max > 0 && (expires == 0 || expires > max))
-        expires = max;
-    return expires;
+    expires = shorter(expires, limits->channel_ttl_max_s);
+    return grants == NULL ? expires : shorter(expires, grants->expires_s);
 }
 
 static int add_to_node(struct cw_channel *channel)
@@ -92,38 +97,45 @@ static void free_channel(struct cw_channel *channel)
     cw_outbox_finish(&channel->outbox);
     cw_extras_destroy(channel);
     cw_opening_destroy(channel->opening);
+    cw_grants_destroy(channel->grants);
     free(channel->publish_group);
     free(channel->address);
     free(channel);
 }
 
-/* Its name and age: of the channel that it takes up, or new. */
-static void identify(struct cw_channel *channel, const struct cw_handshake *handshake,
-                     const struct cw_resume *resume)
+static void set_expires(struct cw_channel *channel, int64_t expires_s)
 {
     int64_t now_ms = cw_clock_ms();
-    int64_t wall_ms = cw_clock_wall_ms();
+    channel->expires_s = (int32_t)expires_s;
+    if (expires_s > 0)
+        channel->expires_at_ms =
+            now_ms + channel->created_ms - cw_clock_wall_ms() + expires_s * 1000;
+}
+
+/* Its name and age: of the channel that it takes up, or new. */
+static void identify(struct cw_channel *channel, const struct cw_handshake *handshake,
+                     const struct cw_resume *resume, const struct cw_grants *grants)
+{
     channel->type = (uint8_t)handshake->type;
-    channel->last_seen_ms = now_ms;
+    channel->last_seen_ms = cw_clock_ms();
     if (resume == NULL) {
         cw_uuid_generate(channel->uuid);
-        channel->created_ms = wall_ms;
-        channel->expires_s = (int32_t)choose_expires(&channel->node->limits, handshake);
+        if (!handshake->has_type && grants != NULL && grants->type >= 0)
+            channel->type = (uint8_t)grants->type;
+        channel->created_ms = cw_clock_wall_ms();
+        set_expires(channel, choose_expires(&channel->node->limits, handshake, grants));
     } else {
         memcpy(channel->uuid, resume->uuid, sizeof(channel->uuid));
         if (!handshake->has_type)
             channel->type = (uint8_t)resume->was.type;
         channel->created_ms = resume->was.created_ms;
-        channel->expires_s = (int32_t)resume->was.expires_s;
+        set_expires(channel, resume->was.expires_s);
     }
-    if (channel->expires_s > 0)
-        channel->expires_at_ms =
-            now_ms + channel->created_ms - wall_ms + channel->expires_s * (int64_t)1000;
 }
 
 int cw_channel_create(struct cw_node *node, const struct cw_handshake *handshake,
-                      const struct cw_resume *resume, const char *address, void *connection,
-                      struct cw_channel **ret_channel)
+                      const struct cw_resume *resume, struct cw_grants *grants, const char *address,
+                      void *connection, struct cw_channel **ret_channel)
 {
     struct cw_channel *channel = calloc(1, sizeof(*channel));
     if (channel == NULL)
@@ -136,7 +148,7 @@ int cw_channel_create(struct cw_node *node, const struct cw_handshake *handshake
     cw_list_init(&channel->aside);
     cw_list_init(&channel->draining);
     cw_outbox_init(&channel->outbox);
-    identify(channel, handshake, resume);
+    identify(channel, handshake, resume, grants);
 
     int rc = CW_ERR_NOMEM;
     channel->address = strdup(address);
@@ -145,6 +157,8 @@ int cw_channel_create(struct cw_node *node, const struct cw_handshake *handshake
     if (handshake->publish != NULL && (channel->publish_group = strdup(handshake->publish)) == NULL)
         goto fail;
     rc = cw_opening_create(handshake, resume, &channel->opening);
+    if (rc == CW_OK && grants != NULL)
+        rc = cw_opening_add_granted(channel->opening, grants);
     if (rc < 0)
         goto fail;
     channel->has_session = node->limits.session_ttl_s > 0;
@@ -153,6 +167,8 @@ int cw_channel_create(struct cw_node *node, const struct cw_handshake *handshake
     rc = add_to_node(channel);
     if (rc < 0)
         goto fail;
+    channel->grants = grants;
+    channel->token_until_ms = cw_grants_end_ms(grants);
     *ret_channel = channel;
     return CW_OK;
 
@@ -182,13 +198,15 @@ static struct cw_buf *welcome_frame(const struct cw_channel *channel)
         .heartbeat_s = node->limits.heartbeat_interval_ms / 1000,
         .session = cw_channel_token(channel),
         .is_resumed = opening->is_resumed,
+        .user = cw_channel_user(channel),
         .version = node->version,
     };
     struct cw_bytes *groups = calloc(opening->group_count + 1, sizeof(*groups));
     if (groups == NULL)
         return NULL;
     for (size_t i = 0; i < opening->group_count; i++)
-        if (opening->groups[i].is_resumed && opening->groups[i].rc == CW_OK)
+        if (opening->groups[i].is_resumed && !opening->groups[i].is_own &&
+            opening->groups[i].rc == CW_OK)
             groups[welcome.group_count++] = cw_bytes_text(opening->groups[i].name);
     welcome.groups = groups;
     struct cw_buf *frame = cw_event_welcome((enum cw_kind)channel->kind, &welcome);
@@ -196,16 +214,23 @@ static struct cw_buf *welcome_frame(const struct cw_channel *channel)
     return frame;
 }
 
+static void send_welcome(struct cw_channel *channel)
+{
+    if (channel->kind == CW_KIND_RAW)
+        return;
+    struct cw_buf *frame = welcome_frame(channel);
+    if (frame == NULL)
+        cw_channel_close(channel, 1011, "out of memory", 0);
+    else
+        cw_channel_send_new_frame(channel, frame);
+}
+
 void cw_channel_greet(struct cw_channel *channel)
 {
-    if (channel->kind != CW_KIND_RAW) {
-        struct cw_buf *frame = welcome_frame(channel);
-        if (frame == NULL) {
-            cw_channel_close(channel, 1011, "out of memory", 0);
-            return;
-        }
-        cw_channel_send_new_frame(channel, frame);
-    }
+    if (!channel->opening->was_welcomed)
+        send_welcome(channel);
+    if (channel->state == CW_CHANNEL_CLOSING)
+        return;
     cw_log_debug(cw_channel_log(channel), channel->opening->is_resumed ? "resumed" : "connected");
     channel->is_known = true;
     cw_stream_connect(channel);
@@ -322,6 +347,38 @@ void cw_channel_admit(struct cw_channel *channel)
     }
     if (rc != CW_OK)
         cw_channel_close(channel, 1011, cw_error_text(rc), -1);
+}
+
+void cw_channel_await_token(struct cw_channel *channel)
+{
+    channel->awaits_token = true;
+    channel->token_until_ms = cw_clock_ms() + channel->node->limits.auth_timeout_ms;
+    send_welcome(channel);
+    channel->opening->was_welcomed = true;
+    channel->is_paused = false;
+    channel->node->transport->pause_reading(channel, false);
+}
+
+void cw_channel_end_await(struct cw_channel *channel)
+{
+    channel->awaits_token = false;
+    channel->is_paused = true;
+    channel->node->transport->pause_reading(channel, true);
+}
+
+void cw_channel_set_grants(struct cw_channel *channel, struct cw_grants *grants)
+{
+    struct cw_grants *old = channel->grants;
+    if (old != NULL && strcmp(old->user, grants->user) == 0) {
+        char *user = old->user;
+        old->user = grants->user;
+        grants->user = user;
+    }
+    channel->grants = grants;
+    channel->token_until_ms = cw_grants_end_ms(grants);
+    if (old == NULL && shorter(channel->expires_s, grants->expires_s) != channel->expires_s)
+        set_expires(channel, grants->expires_s);
+    cw_grants_destroy(old);
 }
 
 void cw_channel_become_open(struct cw_channel *channel)
@@ -601,7 +658,7 @@ struct cw_bytes cw_channel_host(const struct cw_channel *channel)
 
 const char *cw_channel_user(const struct cw_channel *channel)
 {
-    return channel->extras != NULL ? channel->extras->user : NULL;
+    return channel->grants != NULL ? channel->grants->user : NULL;
 }
 
 bool cw_channel_is_open(const struct cw_channel *channel)

@@ -6,6 +6,9 @@
  * --closed--> freed
  *       `----------------------- close() or lost ----------------------^
  *
+ * Where a token is required and has not come, it is OPENING and `awaits_token`: the middlewares are
+ * asked no further, its client has its `welcome` and is read, but may only authenticate.
+ *
  * While OPENING, what the client sends waits (reading is paused). A channel is freed only by
  * cw_channel_closed(), called by the WebSocket side when its socket is gone: never from inside a
  * handler.
@@ -29,6 +32,7 @@
 #include <stdint.h>
 
 struct cw_extras;
+struct cw_grants;
 struct cw_group;
 struct cw_handshake;
 struct cw_opening;
@@ -53,19 +57,24 @@ struct cw_channel {
     struct cw_wait *wait;       /* a middleware thinks about it, or about `held`; NULL: none does */
     struct cw_opening *opening; /* owned: what it begins with; NULL: all of it is done */
     struct cw_extras *extras;   /* owned: what the application attached; NULL: nothing */
+    struct cw_grants *grants;   /* owned: what its token says; NULL: none, everything is allowed */
     int64_t created_ms;         /* wall clock */
     int64_t expires_at_ms;      /* monotonic; 0: never */
-    int64_t last_seen_ms;       /* monotonic: last byte from the client */
-    char *address;              /* owned: "10.0.0.7:51514" */
-    char *publish_group; /* owned; raw only: where every frame goes; NULL: to the application */
-    uint32_t index;      /* in cw_node.all */
+    int64_t token_until_ms; /* monotonic: then its token ends, or one must have come; 0: never */
+    int64_t last_seen_ms;   /* monotonic: last byte from the client */
+    char *address;          /* owned: "10.0.0.7:51514" */
+    char *publish_group;    /* owned; raw only: where every frame goes; NULL: to the application */
+    uint32_t index;         /* in cw_node.all */
     uint32_t op_count;
     uint32_t waiting_count; /* ops that are WAITING */
     uint32_t member_count;
-    int32_t expires_s; /* 0: none */
-    uint8_t kind;      /* enum cw_kind */
-    uint8_t type;      /* enum cw_payload_type */
-    uint8_t state;     /* enum cw_channel_state */
+    int32_t expires_s;  /* 0: none */
+    uint8_t kind;       /* enum cw_kind */
+    uint8_t type;       /* enum cw_payload_type */
+    uint8_t state;      /* enum cw_channel_state */
+    uint8_t bad_tokens; /* that came by `auth` since the last good one */
+    bool awaits_token;
+    bool wants_user_group; /* it is not in its user's group, and is to be as soon as may be */
     bool is_paused;
     bool is_pinged;         /* a heartbeat ping is out */
     bool is_being_replayed; /* one of its replays has its turn; channel/replay.c's */
@@ -82,16 +91,25 @@ struct cw_channel {
 /**
  * Creates a channel for an accepted handshake (its uuid and token are needed for the 101 answer);
  * takes from `handshake` what it needs, copies `address`. `resume`: the session by which it takes
- * up a channel that was; NULL: a new one. CW_ERR_NOMEM. Counted in the node from here on.
+ * up a channel that was; NULL: a new one. `grants`: of its token, taken over with CW_OK; NULL: it
+ * has none. CW_ERR_NOMEM. Counted in the node from here on.
  */
 CW_MUST_CHECK int cw_channel_create(struct cw_node *node, const struct cw_handshake *handshake,
-                                    const struct cw_resume *resume, const char *address,
-                                    void *connection, struct cw_channel **ret_channel);
+                                    const struct cw_resume *resume, struct cw_grants *grants,
+                                    const char *address, void *connection,
+                                    struct cw_channel **ret_channel);
 
 /** The 101 is out: asks the middlewares, attaches to the registry, then sends `welcome`. */
 void cw_channel_open(struct cw_channel *channel);
 /** The middlewares have passed it. */
 void cw_channel_admit(struct cw_channel *channel);
+/** A middleware waits for its token: it is greeted and read, see above. */
+void cw_channel_await_token(struct cw_channel *channel);
+/** Its token has come: it is not read until it is open. */
+void cw_channel_end_await(struct cw_channel *channel);
+/** What its token says from now on; takes `grants`. The user of the one before, if it is the same,
+ * stays where it is. */
+void cw_channel_set_grants(struct cw_channel *channel, struct cw_grants *grants);
 
 /** The token of its session, for the client; NULL: none, or it is no longer known. */
 const char *cw_channel_token(const struct cw_channel *channel);

@@ -22,9 +22,8 @@ static bool is_empty(const struct cw_extras *extras)
 {
     return cw_events_are_none(&extras->events) && extras->send_filter.fn == NULL &&
            extras->receive_filter.fn == NULL && extras->receive.fn == NULL &&
-           extras->data == NULL && extras->facts == NULL && extras->user == NULL &&
-           !extras->bucket.is_begun && extras->seats[CW_SEAT_ADDRESS] == NULL &&
-           extras->seats[CW_SEAT_USER] == NULL;
+           extras->data == NULL && extras->facts == NULL && !extras->bucket.is_begun &&
+           extras->seats[CW_SEAT_ADDRESS] == NULL && extras->seats[CW_SEAT_USER] == NULL;
 }
 
 void cw_extras_leave_seats(struct cw_channel *channel, bool is_passed)
@@ -64,7 +63,6 @@ void cw_extras_destroy(struct cw_channel *channel)
     cw_extras_leave_seats(channel, false);
     cw_events_finish(&extras->events);
     free(extras->facts);
-    free(extras->user);
     free(extras);
     channel->extras = NULL;
 }

@@ -41,7 +41,6 @@ struct cw_extras {
     struct cw_receive receive;
     struct cw_own_data *data; /* owned list */
     char *facts;              /* owned; channel/websocket.h; NULL: none */
-    char *user;               /* owned; NULL: not authenticated */
     struct cw_seat
         *seats[CW_SEAT_KINDS]; /* owned; of its address and user, where there are limits */
     struct cw_bucket bucket;   /* what message-rate leaves it */

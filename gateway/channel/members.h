@@ -37,6 +37,7 @@ struct cw_member {
     struct cw_position since; /* JOINED: all after it was sent on this connection */
     uint8_t state;            /* enum cw_member_state */
     bool wants_presence;
+    bool is_asked;  /* a back end put it there: its client's token is not asked */
     bool has_since; /* JOINING: `since` is where the client was */
 };
 

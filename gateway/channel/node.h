@@ -20,6 +20,7 @@
 struct cw_chain;
 struct cw_channel;
 struct cw_op;
+struct cw_tokens;
 
 /** The settings that channels and handlers obey, in plain units. */
 struct cw_limits {
@@ -34,6 +35,7 @@ struct cw_limits {
     int64_t heartbeat_timeout_ms;  /* 0: off */
     int64_t channel_ttl_s;         /* 0: no limit */
     int64_t channel_ttl_max_s;     /* 0: no limit */
+    int64_t auth_timeout_ms;       /* how long a client may be without a token that is required */
     int64_t session_ttl_s;         /* how long a lost channel may be resumed; 0: not at all */
     int64_t message_rate;          /* ops of one channel in message_rate_ms; 0: no limit */
     int64_t message_rate_ms;
@@ -77,9 +79,11 @@ struct cw_node {
         deadlines;        /* ops waiting for an answer, oldest first, struct cw_op.in_deadlines */
     struct cw_list later; /* channels that wait for the op `since`, the longest first */
     struct cw_memory memory;
-    struct cw_events events; /* the application's handlers */
-    struct cw_list waits;    /* connections that a middleware thinks about; middleware/chain.c's */
-    struct cw_chain *chain;  /* the middlewares; NULL: none */
+    struct cw_events events;  /* the application's handlers */
+    struct cw_list waits;     /* connections that a middleware thinks about; middleware/chain.c's */
+    struct cw_tokens *tokens; /* owned by the gateway: what tokens are checked by (middleware/
+                                 token.h); NULL: none is looked at */
+    struct cw_chain *chain;   /* the middlewares; NULL: none */
     /** Asks the middlewares about a connection (middleware/chain.c); NULL: nobody is asked. */
     bool (*admit)(struct cw_channel *channel);
     const char *path;    /* of the WebSocket; the server's */

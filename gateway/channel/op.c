@@ -382,6 +382,13 @@ void cw_wait_detach(struct cw_wait *wait)
     cw_list_remove(&wait->in_waits);
 }
 
+void cw_wait_drop(struct cw_wait *wait)
+{
+    cw_wait_detach(wait);
+    if (wait != NULL && wait->is_patient)
+        free(wait);
+}
+
 static void forget(struct cw_list *list)
 {
     struct cw_list_node *node;
@@ -400,7 +407,7 @@ void cw_op_forget_channel(struct cw_channel *channel)
     channel->op_count = 0;
     channel->waiting_count = 0;
     channel->held = NULL;
-    cw_wait_detach(channel->wait);
+    cw_wait_drop(channel->wait);
 }
 
 void cw_op_expire(struct cw_node *node)

@@ -1,6 +1,7 @@
 /* opening.c - groups and positions of a connection's beginning. */
 #include "channel/opening.h"
 
+#include "channel/grants.h"
 #include "channel/op.h"
 #include "protocol/handshake.h"
 
@@ -106,6 +107,34 @@ int cw_opening_create(const struct cw_handshake *handshake, const struct cw_resu
     return CW_OK;
 }
 
+int cw_opening_add_granted(struct cw_opening *opening, const struct cw_grants *grants)
+{
+    char user_group[CW_GROUP_NAME_MAX + 1];
+    int rc = make_room(opening, grants->groups.count + 1);
+    if (rc != CW_OK)
+        return rc;
+    for (size_t i = 0; i < grants->groups.count; i++) {
+        struct cw_opening_group *group = cw_opening_find(opening, grants->groups.items[i]);
+        if (group == NULL)
+            group = add_group(opening, grants->groups.items[i]);
+        if (group == NULL)
+            return CW_ERR_NOMEM;
+        group->wants_joined = true;
+    }
+    if (!cw_user_group_write(cw_bytes_text(grants->user), user_group))
+        return CW_ERR_INTERNAL; /* its token was refused for that */
+    struct cw_opening_group *own = cw_opening_find(opening, cw_bytes_text(user_group));
+    bool was_named = own != NULL;
+    if (own == NULL)
+        own = add_group(opening, cw_bytes_text(user_group));
+    if (own == NULL)
+        return CW_ERR_NOMEM;
+    own->is_own = true;
+    own->was_named = was_named;
+    own->wants_joined = false;
+    return CW_OK;
+}
+
 void cw_opening_destroy(struct cw_opening *opening)
 {
     if (opening == NULL)
@@ -115,6 +144,7 @@ void cw_opening_destroy(struct cw_opening *opening)
     for (size_t i = 0; i < opening->since_count; i++)
         free(opening->since[i].group);
     cw_op_abandon(opening->op);
+    cw_op_abandon(opening->auth);
     free(opening->groups);
     free(opening->since);
     free(opening);

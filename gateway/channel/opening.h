@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct cw_grants;
 struct cw_handshake;
 struct cw_member;
 struct cw_op;
@@ -28,7 +29,9 @@ struct cw_opening_group {
     bool is_logged; /* parked: the group keeps history */
     bool is_lost;   /* resumed, and nobody knows where it was: `since` is lost */
     bool is_resumed;
-    bool wants_joined; /* the URL names it */
+    bool is_own;       /* of its user: joined before `welcome` like those, and not named there */
+    bool was_named;    /* own: the URL names it all the same, which is refused */
+    bool wants_joined; /* the URL or its token names it */
 };
 
 /** A position of `since=` in the URL, of a group that may be resumed. */
@@ -50,10 +53,12 @@ struct cw_opening {
     bool is_later;       /* positions come by the op `since`: until then deliveries wait */
     bool is_resuming;    /* by `resume` */
     bool is_resumed;
+    bool was_welcomed;   /* before its token came */
     bool is_direct_done; /* what was kept has been sent */
     bool has_gap;
     int64_t later_until_ms; /* monotonic: then the default holds */
     struct cw_op *op;       /* `since`, until all is replayed; NULL: none */
+    struct cw_op *auth;     /* `auth`, until it is known to the cluster; NULL: none */
     struct cw_resume resume;
     char token[CW_SESSION_TOKEN_SIZE]; /* for the client; "": there are no sessions */
 };
@@ -62,6 +67,9 @@ struct cw_opening {
 CW_MUST_CHECK int cw_opening_create(const struct cw_handshake *handshake,
                                     const struct cw_resume *resume,
                                     struct cw_opening **ret_opening);
+/** Beside its own: the groups that its token names, and its user's. CW_ERR_NOMEM. */
+CW_MUST_CHECK int cw_opening_add_granted(struct cw_opening *opening,
+                                         const struct cw_grants *grants);
 /** NULL is fine. */
 void cw_opening_destroy(struct cw_opening *opening);
 

@@ -23,8 +23,11 @@ void cw_stream_disconnect(struct cw_channel *channel, int code, const char *reas
     cw_cluster_emit(channel->mirror, &event);
 }
 
+/* Of users' groups nothing is told: who is in them is said by `user` of its connect. */
 void cw_stream_join(struct cw_channel *channel, struct cw_bytes group)
 {
+    if (cw_group_name_is_reserved(group))
+        return;
     struct cw_stream_event event = {.kind = CW_STREAM_JOIN, .group = group};
     cw_cluster_emit(channel->mirror, &event);
 }

@@ -28,6 +28,8 @@ struct cw_wait {
     size_t next;                  /* who is asked after it */
     int64_t until_ms;             /* of connections: monotonic */
     bool is_connect;
+    bool
+        is_patient; /* of connections: not for op-timeout; it ends with the channel at the latest */
     bool is_decided; /* before the middleware returned */
     bool is_returned;
     struct cw_outcome outcome;
@@ -35,5 +37,7 @@ struct cw_wait {
 
 /** The channel does not wait any more; the struct is the middleware's. NULL is fine. */
 void cw_wait_detach(struct cw_wait *wait);
+/** The same, because the channel goes: the middleware of a patient one will say nothing. */
+void cw_wait_drop(struct cw_wait *wait);
 
 #endif

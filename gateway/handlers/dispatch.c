@@ -23,7 +23,7 @@ static const handler_fn handlers[CW_OP_COUNT] = {
     [CW_OP_PUBLISH] = cw_handle_publish, [CW_OP_MEMBERS] = cw_handle_members,
     [CW_OP_MESSAGE] = cw_handle_message, [CW_OP_PING] = cw_handle_ping,
     [CW_OP_SEND] = cw_handle_send,       [CW_OP_ACK] = cw_handle_ack,
-    [CW_OP_SINCE] = cw_handle_since,
+    [CW_OP_SINCE] = cw_handle_since,     [CW_OP_AUTH] = cw_handle_auth,
 };
 
 static void refuse(struct cw_channel *channel, const struct cw_command_id *id, int rc,
@@ -37,6 +37,8 @@ static void refuse(struct cw_channel *channel, const struct cw_command_id *id, i
 static void refuse_frame(struct cw_channel *channel, const struct cw_command_error *error)
 {
     refuse(channel, &error->id, error->error, error->message);
+    if (channel->awaits_token)
+        return; /* the application does not know it yet */
     cw_events_error(channel, error->error, error->message);
     cw_stream_error(channel, error->error, error->message);
 }
@@ -74,7 +76,10 @@ static int read_command(struct cw_channel *channel, bool is_binary, struct cw_by
 static void handle(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op,
                    bool is_binary, struct cw_bytes frame)
 {
-    if (cw_chain_allow(channel, command, op, is_binary, frame))
+    int rc = channel->grants != NULL ? cw_auth_check(channel, command) : CW_OK;
+    if (rc != CW_OK)
+        (void)cw_op_finish(op, rc);
+    else if (channel->awaits_token || cw_chain_allow(channel, command, op, is_binary, frame))
         handlers[command->op](channel, command, op);
 }
 
@@ -103,7 +108,11 @@ void cw_dispatch_frame(struct cw_channel *channel, bool is_binary, struct cw_byt
         refuse(channel, &command.id, CW_ERR_UNSUPPORTED, "this node does not offer this op");
         return;
     }
-    bool has_to_wait = cw_op_has_to_wait(channel, command.group);
+    if (channel->awaits_token && command.op != CW_OP_AUTH && command.op != CW_OP_PING) {
+        refuse(channel, &command.id, CW_ERR_UNAUTHENTICATED, NULL);
+        return;
+    }
+    bool has_to_wait = !channel->awaits_token && cw_op_has_to_wait(channel, command.group);
     struct cw_op *op = cw_op_create(channel, &command);
     if (op == NULL)
         refuse(channel, &command.id, CW_ERR_NOMEM, NULL);

@@ -1,6 +1,7 @@
 /*
  * join.c - op `join`, and a back end's wish for one.
  */
+#include "channel/grants.h"
 #include "channel/members.h"
 #include "channel/replay.h"
 #include "channel/stream.h"
@@ -8,12 +9,21 @@
 #include "handlers/joining.h"
 #include "names.h"
 
-/* CW_OK or why this channel may not join `group`. */
-static int check_join(const struct cw_channel *channel, struct cw_bytes group)
+/* Whether its client may be in `group`, which is its user's own perhaps. */
+static bool is_allowed(const struct cw_channel *channel, struct cw_bytes group)
 {
-    if (cw_group_name_is_reserved(group))
+    return cw_grants_may_join(channel->grants, group) || cw_grants_own(channel->grants, group);
+}
+
+/* CW_OK or why this channel may not join as `wish` says. */
+static int check_join(const struct cw_channel *channel, const struct cw_join_wish *wish)
+{
+    bool has_own_group = channel->grants != NULL && !channel->wants_user_group;
+    if (wish->is_resumed)
+        return is_allowed(channel, wish->group) ? CW_OK : CW_ERR_FORBIDDEN;
+    if (!cw_grants_may_join(wish->is_asked ? NULL : channel->grants, wish->group))
         return CW_ERR_FORBIDDEN;
-    if (channel->member_count >= channel->node->limits.max_groups)
+    if (channel->member_count - has_own_group >= channel->node->limits.max_groups)
         return CW_ERR_TOO_MANY_GROUPS;
     return CW_OK;
 }
@@ -22,13 +32,14 @@ int cw_join_start(struct cw_channel *channel, const struct cw_join_wish *wish, s
                   cw_joined_fn fn)
 {
     struct cw_member *member = NULL;
-    int rc = wish->is_resumed ? CW_OK : check_join(channel, wish->group);
+    int rc = check_join(channel, wish);
     if (rc == CW_OK)
         rc = cw_member_create(channel, wish->group, &member);
     if (rc != CW_OK)
         return rc;
     member->op = op;
     member->wants_presence = wish->wants_presence;
+    member->is_asked = wish->is_asked;
     member->has_since = wish->has_since;
     member->since = wish->since;
     rc = cw_cluster_join(channel->mirror, wish->group, wish->wants_presence, member->group, fn,
@@ -53,6 +64,8 @@ int cw_join_begin(void *arg, struct cw_event_ok *ret_ok)
     struct cw_bytes group = cw_bytes_text(member->group->name);
     int rc = cw_cluster_position(member->channel->mirror, group, &ret_ok->has_position,
                                  &ret_ok->position);
+    if (rc == CW_OK && !is_allowed(member->channel, group))
+        rc = CW_ERR_FORBIDDEN; /* its client has got another token since */
     if (rc == CW_OK)
         rc = cw_member_activate(member);
     if (rc != CW_OK) {
@@ -182,7 +195,7 @@ static void on_asked_joined(void *arg, int rc, bool is_logged, struct cw_positio
 void cw_join_as_asked(struct cw_channel *channel, struct cw_bytes group)
 {
     const struct cw_member *member = cw_member_find(channel, group);
-    const struct cw_join_wish wish = {.group = group};
+    const struct cw_join_wish wish = {.group = group, .is_asked = true};
     int rc = CW_OK;
     if (member == NULL)
         rc = cw_join_start(channel, &wish, NULL, on_asked_joined);

@@ -19,7 +19,8 @@ struct cw_op;
 struct cw_join_wish {
     struct cw_bytes group;
     bool wants_presence;
-    bool is_resumed; /* it was allowed before */
+    bool is_resumed; /* it was joined before, or is the user's own */
+    bool is_asked;   /* by a back end: whatever its client's token says */
     bool has_since;
     struct cw_position since;
 };
@@ -32,6 +33,10 @@ CW_MUST_CHECK int cw_join_start(struct cw_channel *channel, const struct cw_join
 /** What says that `arg`, a member, joined is sent now: it gets the messages after the position
  * there, and none before. An error: it is undone. */
 CW_MUST_CHECK int cw_join_begin(void *arg, struct cw_event_ok *ret_ok);
+
+/** A group that it may not be in any more: its client is told, no message of it comes from now on,
+ * and the member is gone. */
+void cw_leave_forbidden(struct cw_member *member);
 
 /** Takes back a join of which the client is not to know. */
 void cw_join_undo(struct cw_member *member);

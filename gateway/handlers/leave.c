@@ -5,6 +5,8 @@
 #include "channel/replay.h"
 #include "channel/stream.h"
 #include "handlers/handlers.h"
+#include "handlers/joining.h"
+#include "names.h"
 #include "protocol/event.h"
 
 static void on_left(void *arg, int rc)
@@ -75,6 +77,16 @@ void cw_leave_as_asked(struct cw_channel *channel, struct cw_bytes group)
         cw_cluster_request_done(channel->mirror, rc);
 }
 
+void cw_leave_forbidden(struct cw_member *member)
+{
+    struct cw_channel *channel = member->channel;
+    struct cw_bytes group = cw_bytes_text(member->group->name);
+    (void)cw_cluster_leave(channel->mirror, group, NULL, NULL);
+    tell_left(channel, member->group);
+    cw_stream_leave(channel, group);
+    cw_member_destroy(member);
+}
+
 /* All at once. */
 
 void cw_leave_all(struct cw_channel *channel)
@@ -86,7 +98,9 @@ void cw_leave_all(struct cw_channel *channel)
             /* whoever waits for it destroys the member */
             cw_replay_fail(member->replay, CW_ERR_UNAVAILABLE);
         } else if (!cw_opening_drop(member)) {
-            if (member->state == CW_MEMBER_JOINED)
+            if (cw_group_name_is_reserved(cw_bytes_text(member->group->name)))
+                channel->wants_user_group = true; /* once it is in the registry again */
+            else if (member->state == CW_MEMBER_JOINED)
                 tell_left(channel, member->group);
             else
                 cw_op_drop_answer(channel, member, CW_ERR_UNAVAILABLE);

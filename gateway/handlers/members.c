@@ -1,8 +1,8 @@
 /*
  * members.c - op `members`: a page of who is in a group, cluster-wide.
  */
+#include "channel/grants.h"
 #include "handlers/handlers.h"
-#include "names.h"
 
 static void on_members(void *arg, int rc, const struct cw_member_info *members, size_t count,
                        struct cw_bytes next_cursor)
@@ -21,7 +21,7 @@ static void on_members(void *arg, int rc, const struct cw_member_info *members, 
 void cw_handle_members(struct cw_channel *channel, const struct cw_command *command,
                        struct cw_op *op)
 {
-    if (cw_group_name_is_reserved(command->group)) {
+    if (!cw_grants_may_list(channel->grants, command->group)) {
         (void)cw_op_finish(op, CW_ERR_FORBIDDEN);
         return;
     }

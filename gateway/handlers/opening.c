@@ -39,6 +39,16 @@ static void tell_failure(struct cw_channel *channel, struct cw_bytes group, int 
     cw_channel_send_new_frame(channel, cw_event_error((enum cw_kind)channel->kind, &none, &error));
 }
 
+/* Its user's group is tried again until it is joined (cw_auth_visit); of others the client is told.
+ */
+static void give_up(struct cw_channel *channel, const struct cw_opening_group *group, int rc)
+{
+    if (group->is_own)
+        channel->wants_user_group = true;
+    else
+        tell_failure(channel, cw_bytes_text(group->name), rc);
+}
+
 /* --- the end ---------------------------------------------------------------------------------- */
 
 static void answer_since(struct cw_opening *opening)
@@ -91,9 +101,11 @@ static void begin(struct cw_member *member)
     struct cw_channel *channel = member->channel;
     const struct cw_opening_group *group = group_of(member);
     struct cw_event_ok at = {0};
-    bool is_in = cw_join_begin(member, &at) == CW_OK;
+    int rc = cw_join_begin(member, &at);
     struct cw_bytes name = cw_bytes_text(group->name);
-    if (is_in && group->wants_joined) {
+    if (rc != CW_OK) {
+        give_up(channel, group, rc);
+    } else if (group->wants_joined) {
         cw_channel_send_new_frame(channel, cw_event_joined((enum cw_kind)channel->kind, true, name,
                                                            at.has_position, at.position));
     }
@@ -109,7 +121,7 @@ static void on_replayed(void *arg, int rc, bool has_gap)
         begin(member);
         return;
     }
-    tell_failure(channel, cw_bytes_text(member->group->name), rc);
+    give_up(channel, group_of(member), rc);
     cw_join_undo(member);
     one_less(channel);
 }
@@ -139,7 +151,7 @@ static void on_joined(void *arg, int rc, bool is_logged, struct cw_position posi
     (void)position; /* it may be a later one by the time of `joined` */
     if (rc != CW_OK) {
         if (rc != CW_ERR_CANCELLED)
-            tell_failure(channel, cw_bytes_text(member->group->name), rc);
+            give_up(channel, group_of(member), rc);
         cw_member_destroy(member);
         one_less(channel);
     } else if (channel->opening->is_later && is_logged) {
@@ -182,10 +194,25 @@ static void start_inbox(struct cw_channel *channel)
 static int start(struct cw_channel *channel, const struct cw_opening_group *group, cw_joined_fn fn)
 {
     const struct cw_join_wish wish = {.group = cw_bytes_text(group->name),
-                                      .is_resumed = group->is_resumed,
+                                      .is_resumed = group->is_resumed || group->is_own,
                                       .has_since = group->has_since,
                                       .since = group->since};
     return cw_join_start(channel, &wish, NULL, fn);
+}
+
+static void answer_auth(struct cw_channel *channel)
+{
+    struct cw_op *op = channel->opening->auth;
+    channel->opening->auth = NULL;
+    if (op != NULL)
+        cw_auth_answer(channel, op);
+}
+
+/* Redis has it in a group of its session that it is not to be in any more. */
+static void forget_forbidden(struct cw_channel *channel, const struct cw_opening_group *group)
+{
+    if (group->is_resumed && group->rc == CW_ERR_FORBIDDEN)
+        cw_cluster_forget_group(channel->mirror, cw_bytes_text(group->name));
 }
 
 /* `welcome`, then groups of the URL, and what those of the session missed. */
@@ -194,7 +221,8 @@ static void go_on(struct cw_channel *channel)
     struct cw_opening *opening = channel->opening;
     cw_channel_greet(channel);
     if (channel->state != CW_CHANNEL_OPENING)
-        return;                               /* a handler closed it */
+        return; /* a handler closed it */
+    answer_auth(channel);
     opening->left = opening->group_count + 1; /* + 1: not done before all are begun */
     if (opening->is_later) {
         opening->later_until_ms = cw_clock_ms() + LATER_MS;
@@ -205,10 +233,13 @@ static void go_on(struct cw_channel *channel)
     for (size_t i = 0; i < opening->group_count; i++) {
         struct cw_opening_group *group = &opening->groups[i];
         struct cw_member *parked = group->parked;
-        if (!group->is_resumed)
+        if (group->was_named)
+            tell_failure(channel, cw_bytes_text(group->name), CW_ERR_FORBIDDEN);
+        if (!group->is_resumed && !group->is_own)
             group->rc = start(channel, group, on_joined);
         if (group->rc != CW_OK) {
-            tell_failure(channel, cw_bytes_text(group->name), group->rc);
+            forget_forbidden(channel, group);
+            give_up(channel, group, group->rc);
             opening->left--;
         } else if (parked != NULL && !opening->is_later) {
             group->parked = NULL;
@@ -250,9 +281,10 @@ void cw_open_channel(struct cw_channel *channel)
     opening->joining = opening->group_count + 1; /* + 1: not done before all are begun */
     for (size_t i = 0; i < opening->group_count; i++) {
         struct cw_opening_group *group = &opening->groups[i];
-        if (group->is_resumed)
+        bool is_first = group->is_resumed || group->is_own;
+        if (is_first)
             group->rc = start(channel, group, on_rejoined);
-        if (!group->is_resumed || group->rc != CW_OK)
+        if (!is_first || group->rc != CW_OK)
             opening->joining--;
     }
     one_joining_less(channel);
@@ -269,7 +301,7 @@ bool cw_opening_drop(struct cw_member *member)
     group->rc = CW_ERR_UNAVAILABLE;
     cw_member_destroy(member);
     if (opening->left > 0) { /* else go_on() is still to tell of it */
-        tell_failure(channel, cw_bytes_text(group->name), group->rc);
+        give_up(channel, group, group->rc);
         one_less(channel);
     }
     return true;

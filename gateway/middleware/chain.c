@@ -161,7 +161,7 @@ static bool admit_from(struct cw_channel *channel, size_t first)
         enum cw_verdict verdict =
             settle(&step, item->on_connect(item->arg, channel, &step), item->name);
         if (channel->state == CW_CHANNEL_CLOSING) { /* it closed the channel by hand */
-            cw_wait_detach(step.wait);
+            cw_wait_drop(step.wait);
             return false;
         }
         if (verdict == CW_REJECT)
@@ -170,7 +170,8 @@ static bool admit_from(struct cw_channel *channel, size_t first)
             channel->wait = step.wait;
             step.wait->next = i + 1;
             step.wait->until_ms = cw_clock_ms() + channel->node->limits.op_timeout_ms;
-            cw_list_push_back(&channel->node->waits, &step.wait->in_waits);
+            if (!step.wait->is_patient)
+                cw_list_push_back(&channel->node->waits, &step.wait->in_waits);
         }
         if (verdict != CW_PASS)
             return false;

@@ -190,6 +190,17 @@ static void put_members(struct cw_encoder *encoder, const struct cw_event_ok *ok
         put_text(encoder, "next", ok->next);
 }
 
+static void put_user(struct cw_encoder *encoder, const struct cw_event_ok *ok)
+{
+    put_text(encoder, "user", cw_bytes_text(ok->user));
+    if (ok->expires_at_ms > 0) {
+        put_integer(encoder, "expires_at", ok->expires_at_ms);
+    } else {
+        encoder->ops->key(encoder, "expires_at");
+        encoder->ops->null(encoder);
+    }
+}
+
 static void describe_ok(struct cw_encoder *encoder, const void *arg)
 {
     const struct ok_reply *reply = arg;
@@ -207,6 +218,8 @@ static void describe_ok(struct cw_encoder *encoder, const void *arg)
         put_text(encoder, "status", cw_bytes_text(ok->status));
     if (ok->has_members)
         put_members(encoder, ok);
+    if (ok->user != NULL)
+        put_user(encoder, ok);
     encoder->ops->map_end(encoder);
 }
 

@@ -1,16 +1,14 @@
 /*
- * event.h - struct -> whole WebSocket frame for one kind of subscriber (PROTOCOL: node to client). Pure.
+ * event.h - struct -> whole WebSocket frame for one kind of subscriber (PROTOCOL: node to client).
+ * Pure.
  *
  * Each returns a frame with one reference (ready for an outbox), NULL if out of memory - or, for
- * CW_KIND_RAW, where PROTOCOL gives a raw channel no such frame (only messages and a bad_payload error exist for it).
- * One encoder per format writes maps, strings, numbers; each event is described once, for both.
+ * CW_KIND_RAW, where PROTOCOL gives a raw channel no such frame (only messages and a bad_payload
+ * error exist for it). One encoder per format writes maps, strings, numbers; each event is
+ * described once, for both.
  */
 #ifndef CW_PROTOCOL_EVENT_H
 #define CW_PROTOCOL_EVENT_H
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include <chanway/cluster.h>
 #include <chanway/message.h>
@@ -19,12 +17,16 @@
 #include "protocol/command.h"
 #include "protocol/kind.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 struct cw_event_welcome {
     const char *channel;
     const char *node;
     enum cw_payload_type type;
     int64_t created_ms;
-    int64_t expires_s;   /* 0: null */
+    int64_t expires_s; /* 0: null */
     int64_t heartbeat_s;
     const char *session; /* NULL: null */
     bool is_resumed;
@@ -35,7 +37,8 @@ struct cw_event_welcome {
 };
 struct cw_buf *cw_event_welcome(enum cw_kind kind, const struct cw_event_welcome *welcome);
 
-/** op `message`: payload, from ("server" if empty), group unless direct, epoch (a string) and offset when logged. */
+/** op `message`: payload, from ("server" if empty), group unless direct, epoch (a string) and
+ * offset when logged. */
 struct cw_buf *cw_event_message(enum cw_kind kind, const struct cw_message *message);
 
 /** What an `ok` carries beside its id; everything absent by default. */
@@ -49,7 +52,9 @@ struct cw_event_ok {
     bool has_members;
     const struct cw_member_info *members;
     size_t member_count;
-    struct cw_bytes next; /* members: empty: last page, left out */
+    const char *user;      /* auth; NULL: absent, and so is `expires_at` */
+    int64_t expires_at_ms; /* auth: since 1970; 0: null */
+    struct cw_bytes next;  /* members: empty: last page, left out */
 };
 struct cw_buf *cw_event_ok(enum cw_kind kind, const struct cw_command_id *id,
                            const struct cw_event_ok *ok);

@@ -4,6 +4,7 @@
 #include "base/stats.h"
 #include "channel/channel.h"
 #include "channel/node.h"
+#include "handlers/handlers.h"
 #include "protocol/frame.h"
 
 #include <event2/event.h>
@@ -46,8 +47,10 @@ static void visit(struct cw_heartbeat *heartbeat, struct cw_channel *channel)
         cw_channel_close(channel, 4003, "expired", -1);
         return;
     }
+    if (channel->token_until_ms != 0 || channel->wants_user_group)
+        cw_auth_visit(channel);
     /* Who is not read can't be heard. */
-    if (channel->is_paused || channel->state == CW_CHANNEL_OPENING)
+    if (channel->is_paused || channel->state != CW_CHANNEL_OPEN)
         return;
     int64_t silent_ms = now_ms - channel->last_seen_ms;
     if (limits->heartbeat_timeout_ms > 0 && silent_ms > limits->heartbeat_timeout_ms)

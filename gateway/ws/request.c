@@ -5,7 +5,10 @@
 #include "base/stats.h"
 #include "base/writer.h"
 #include "channel/channel.h"
+#include "channel/grants.h"
+#include "channel/node.h"
 #include "http/http.h"
+#include "middleware/token.h"
 #include "protocol/handshake.h"
 #include "ws/head.h"
 #include "ws/linger.h"
@@ -232,12 +235,17 @@ int cw_request_on_connect(struct cw_request *request, struct lws *wsi)
 
 /* The session by which a channel is to be taken up; NULL: a new one, or a refusal. */
 static const struct cw_resume *find_resume(struct cw_request *request,
-                                           const struct cw_handshake *handshake)
+                                           const struct cw_handshake *handshake,
+                                           const struct cw_grants *grants)
 {
     const struct cw_resume *resume = NULL;
-    if (handshake->session == NULL || request->server->node->limits.session_ttl_s == 0)
+    const struct cw_node *node = request->server->node;
+    if (handshake->session == NULL || node->limits.session_ttl_s == 0)
         return NULL;
-    switch (cw_session_wait_answer(request->wait, cw_bytes_text(handshake->session), &resume)) {
+    if (grants == NULL && cw_tokens_are_required(node->tokens))
+        return NULL; /* whoever had it had a user */
+    switch (cw_session_wait_answer(request->wait, cw_bytes_text(handshake->session),
+                                   grants == NULL ? NULL : grants->user, &resume)) {
     case CW_SESSION_FOUND:
         return resume;
     case CW_SESSION_NONE:
@@ -248,6 +256,25 @@ static const struct cw_resume *find_resume(struct cw_request *request,
     }
     request->refusal = cw_upgrade_refuse(1013, "its session can't be looked up now");
     return NULL;
+}
+
+/* Makes its channel, or the refusal that its token deserves. */
+static int let_in(struct cw_request *request, struct lws *wsi, const struct cw_handshake *handshake)
+{
+    char *token = NULL;
+    struct cw_upgrade_client client = {0};
+    int rc = cw_upgrade_find_token(wsi, handshake, &token);
+    if (rc != CW_OK)
+        return rc;
+    client.token = token;
+    request->refusal = cw_upgrade_authenticate(request->server, handshake, token, &client.grants);
+    if (request->refusal.code == 0)
+        client.resume = find_resume(request, handshake, client.grants);
+    if (request->refusal.code == 0)
+        rc = cw_upgrade_create_channel(request, wsi, handshake, &client);
+    cw_grants_destroy(client.grants);
+    free(token);
+    return rc;
 }
 
 int cw_request_on_upgrade(struct cw_request *request, struct lws *wsi, const char *protocol)
@@ -265,12 +292,9 @@ int cw_request_on_upgrade(struct cw_request *request, struct lws *wsi, const cha
     }
 
     request->kind = handshake.kind;
-    const struct cw_resume *resume = NULL;
     request->refusal = cw_upgrade_admit(request->server);
     if (request->refusal.code == 0)
-        resume = find_resume(request, &handshake);
-    if (request->refusal.code == 0)
-        rc = cw_upgrade_create_channel(request, wsi, &handshake, resume);
+        rc = let_in(request, wsi, &handshake);
     cw_handshake_finish(&handshake);
     if (rc == CW_OK)
         return 0;

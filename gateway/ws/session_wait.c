@@ -3,7 +3,9 @@
 
 #include "base/clock.h"
 #include "base/stats.h"
+#include "channel/grants.h"
 #include "channel/node.h"
+#include "middleware/token.h"
 #include "protocol/handshake.h"
 #include "ws/head.h"
 #include "ws/loop_adapter.h"
@@ -14,6 +16,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 /* PROTOCOL: how long Redis is waited for. */
@@ -32,6 +35,7 @@ struct cw_session_wait {
     bool is_whole; /* the head has come, `resume` names what is looked for */
     bool is_asked; /* an answer is under way */
     enum cw_session_answer answer;
+    char *user; /* owned: of the request's token; NULL: it has none */
     struct cw_resume resume;
 };
 
@@ -55,12 +59,61 @@ static struct cw_bytes find_query(struct cw_bytes bytes, const char *path)
     return cw_bytes_make(query, space == NULL ? size : (size_t)(space - query));
 }
 
+/* The token of "Authorization: Bearer <token>" in a head; empty: there is none. */
+static struct cw_bytes find_bearer(struct cw_bytes head)
+{
+    static const char name[] = "authorization:";
+    const struct cw_bytes none = {NULL, 0};
+    const char *at = head.data, *end = head.data + head.size;
+    while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+        at++;
+        if ((size_t)(end - at) < sizeof(name) || strncasecmp(at, name, sizeof(name) - 1) != 0)
+            continue;
+        at += sizeof(name) - 1;
+        const char *line_end = memchr(at, '\r', (size_t)(end - at));
+        if (line_end == NULL)
+            return none;
+        while (at < line_end && (*at == ' ' || *at == '\t'))
+            at++;
+        if (line_end - at < 7 || strncasecmp(at, "bearer ", 7) != 0)
+            return none;
+        at += 7;
+        while (at < line_end && *at == ' ')
+            at++;
+        while (line_end > at && (line_end[-1] == ' ' || line_end[-1] == '\t'))
+            line_end--;
+        return cw_bytes_make(at, (size_t)(line_end - at));
+    }
+    return none;
+}
+
+/* Whose request it is: a session is its user's. False: it will be refused, or be nobody's where
+ * everybody is somebody. */
+static bool find_user(const struct cw_tokens *tokens, struct cw_bytes head,
+                      const struct cw_handshake *handshake, char **ret_user)
+{
+    struct cw_grants *grants = NULL;
+    const char *ignored;
+    struct cw_bytes token = find_bearer(head);
+    if (token.size == 0)
+        token = cw_bytes_text(handshake->token);
+    if (tokens == NULL || token.size == 0)
+        return !cw_tokens_are_required(tokens);
+    if (cw_tokens_verify(tokens, token, &grants, &ignored) != CW_OK)
+        return false;
+    *ret_user = grants->user;
+    grants->user = NULL;
+    cw_grants_destroy(grants);
+    return true;
+}
+
 /* True: a request like the one to be made names a session that may be there. */
-static bool find_session(const struct cw_ws_server *server, struct cw_bytes query,
-                         struct cw_resume *ret_resume)
+static bool find_session(const struct cw_ws_server *server, struct cw_bytes head,
+                         struct cw_resume *ret_resume, char **ret_user)
 {
     struct cw_handshake handshake = {0};
     struct cw_handshake_error ignored;
+    struct cw_bytes query = find_query(head, server->path);
     if (query.size == 0 || memmem(query.data, query.size, "session=", 8) == NULL)
         return false;
     if (cw_handshake_parse(query, cw_bytes_make(NULL, 0), server->node->limits.max_groups,
@@ -68,13 +121,20 @@ static bool find_session(const struct cw_ws_server *server, struct cw_bytes quer
         return false; /* it will be refused */
     bool is_found =
         handshake.session != NULL &&
-        cw_session_parse(cw_bytes_text(handshake.session), ret_resume->uuid, ret_resume->digest);
+        cw_session_parse(cw_bytes_text(handshake.session), ret_resume->uuid, ret_resume->digest) &&
+        find_user(server->node->tokens, head, &handshake, ret_user);
     cw_handshake_finish(&handshake);
     return is_found;
 }
 
 /* --- waiting -----------------------------------------------------------------------------------
  */
+
+static void free_wait(struct cw_session_wait *wait)
+{
+    free(wait->user);
+    free(wait);
+}
 
 static void end_wait(struct cw_session_wait *wait, enum cw_session_answer answer)
 {
@@ -90,7 +150,7 @@ static void on_found(void *arg, int rc, const struct cw_session *session)
     struct cw_session_wait *wait = arg;
     wait->is_asked = false;
     if (wait->request == NULL) {
-        free(wait);
+        free_wait(wait);
         return;
     }
     if (!cw_list_is_linked(&wait->in_waits))
@@ -106,7 +166,7 @@ static void ask(struct cw_session_wait *wait)
     CW_STAT(session_lookups_total)++;
     wait->is_asked =
         cw_cluster_find_session(wait->server->node->cluster, cw_bytes_text(wait->resume.uuid),
-                                wait->resume.digest, NULL, on_found, wait) == CW_OK;
+                                wait->resume.digest, wait->user, on_found, wait) == CW_OK;
 }
 
 /* A head that comes in pieces is looked at until it is whole. */
@@ -122,8 +182,7 @@ static void look_again(struct cw_session_wait *wait)
     }
     if (!cw_head_is_whole(head))
         return;
-    wait->is_whole =
-        find_session(wait->server, find_query(head, wait->server->path), &wait->resume);
+    wait->is_whole = find_session(wait->server, head, &wait->resume, &wait->user);
     if (!wait->is_whole)
         end_wait(wait, CW_SESSION_UNASKED);
 }
@@ -140,8 +199,8 @@ void cw_session_wait_begin(struct cw_request *request, struct lws *wsi, int fd,
     if (wait == NULL)
         return; /* told to come again */
     wait->is_whole = cw_head_is_whole(bytes);
-    if (wait->is_whole && !find_session(server, query, &wait->resume)) {
-        free(wait);
+    if (wait->is_whole && !find_session(server, bytes, &wait->resume, &wait->user)) {
+        free_wait(wait);
         return;
     }
     wait->server = server;
@@ -178,14 +237,19 @@ bool cw_session_wait_is_over(const struct cw_session_wait *wait)
     return !cw_list_is_linked(&wait->in_waits);
 }
 
+static bool is_of(const struct cw_session_wait *wait, const char *user)
+{
+    return wait->user == NULL || user == NULL ? wait->user == user : strcmp(wait->user, user) == 0;
+}
+
 enum cw_session_answer cw_session_wait_answer(const struct cw_session_wait *wait,
-                                              struct cw_bytes token,
+                                              struct cw_bytes token, const char *user,
                                               const struct cw_resume **ret_resume)
 {
     struct cw_resume asked;
     if (!cw_session_parse(token, asked.uuid, asked.digest))
         return CW_SESSION_NONE;
-    if (wait == NULL || strcmp(asked.uuid, wait->resume.uuid) != 0 ||
+    if (wait == NULL || !is_of(wait, user) || strcmp(asked.uuid, wait->resume.uuid) != 0 ||
         memcmp(asked.digest, wait->resume.digest, sizeof(asked.digest)) != 0)
         return CW_SESSION_UNASKED;
     *ret_resume = &wait->resume;
@@ -199,5 +263,5 @@ void cw_session_wait_destroy(struct cw_session_wait *wait)
     cw_list_remove(&wait->in_waits);
     wait->request = NULL;
     if (!wait->is_asked)
-        free(wait);
+        free_wait(wait);
 }

@@ -35,9 +35,10 @@ void cw_session_wait_destroy(struct cw_session_wait *wait);
 
 bool cw_session_wait_is_over(const struct cw_session_wait *wait);
 
-/** What is known of the session `token`; FOUND: `ret_resume` names it. `wait` may be NULL. */
+/** What is known of the session `token` of `user` (NULL: nobody's); FOUND: `ret_resume` names it.
+ * `wait` may be NULL. */
 enum cw_session_answer cw_session_wait_answer(const struct cw_session_wait *wait,
-                                              struct cw_bytes token,
+                                              struct cw_bytes token, const char *user,
                                               const struct cw_resume **ret_resume);
 
 /** Ten times a second: asks again where there was no link, gives up where it took too long. */

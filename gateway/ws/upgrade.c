@@ -6,10 +6,12 @@
 #include "ws/upgrade.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/stats.h"
 #include "base/writer.h"
 #include "channel/channel.h"
 #include "channel/node.h"
+#include "middleware/token.h"
 #include "protocol/forwarded.h"
 #include "protocol/origin.h"
 #include "ws/facts.h"
@@ -240,27 +242,60 @@ struct cw_refusal cw_upgrade_admit(const struct cw_ws_server *server)
     return refusal.code == 0 ? refusal : cw_upgrade_refuse(refusal.code, refusal.reason);
 }
 
-/* The token of "Authorization: Bearer <token>", owned by the caller; NULL: none, or no memory
- * (`ret_rc`). */
-static char *copy_bearer(struct lws *wsi, int *ret_rc)
+/* The token of "Authorization: Bearer <token>", owned by the caller; NULL: none. */
+static int copy_bearer(struct lws *wsi, char **ret_token)
 {
-    *ret_rc = CW_OK;
     int size = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
     if (size == 0)
-        return NULL;
+        return CW_OK;
     char *value = malloc((size_t)size + 1);
-    if (value == NULL) {
-        *ret_rc = CW_ERR_NOMEM;
-        return NULL;
-    }
-    if (lws_hdr_copy(wsi, value, size + 1, WSI_TOKEN_HTTP_AUTHORIZATION) < 7 ||
-        strncasecmp(value, "Bearer ", 7) != 0) {
+    if (value == NULL)
+        return CW_ERR_NOMEM;
+    const char *token = NULL;
+    if (lws_hdr_copy(wsi, value, size + 1, WSI_TOKEN_HTTP_AUTHORIZATION) >= 7 &&
+        strncasecmp(value, "Bearer ", 7) == 0)
+        token = value + 7 + strspn(value + 7, " ");
+    if (token == NULL || *token == '\0') {
         free(value);
-        return NULL;
+        return CW_OK;
     }
-    const char *token = value + 7 + strspn(value + 7, " ");
     memmove(value, token, strlen(token) + 1);
-    return value;
+    *ret_token = value;
+    return CW_OK;
+}
+
+int cw_upgrade_find_token(struct lws *wsi, const struct cw_handshake *handshake, char **ret_token)
+{
+    *ret_token = NULL;
+    int rc = copy_bearer(wsi, ret_token);
+    if (rc != CW_OK || *ret_token != NULL || handshake->token == NULL)
+        return rc;
+    *ret_token = strdup(handshake->token);
+    return *ret_token == NULL ? CW_ERR_NOMEM : CW_OK;
+}
+
+struct cw_refusal cw_upgrade_authenticate(const struct cw_ws_server *server,
+                                          const struct cw_handshake *handshake, const char *token,
+                                          struct cw_grants **ret_grants)
+{
+    const struct cw_tokens *tokens = server->node->tokens;
+    const struct cw_refusal good = {.code = 0};
+    const char *reason = NULL;
+    *ret_grants = NULL;
+    if (tokens == NULL)
+        return good;
+    if (token == NULL) {
+        if (handshake->kind != CW_KIND_RAW || !cw_tokens_are_required(tokens))
+            return good;
+        return (struct cw_refusal){4001, "a token is required", -1};
+    }
+    int rc = cw_tokens_verify(tokens, cw_bytes_text(token), ret_grants, &reason);
+    if (rc == CW_OK)
+        return good;
+    if (rc == CW_ERR_NOMEM)
+        return cw_upgrade_refuse(1011, reason);
+    cw_log_debug(cw_log_node(), "a token is refused: %s", reason);
+    return (struct cw_refusal){4001, reason, -1};
 }
 
 /* Who the client is: the other end of the socket, or whom trusted proxies name. CW_ERR_NOMEM. */
@@ -288,23 +323,18 @@ static int write_client(const struct cw_request *request, struct lws *wsi,
 }
 
 int cw_upgrade_create_channel(struct cw_request *request, struct lws *wsi,
-                              struct cw_handshake *handshake, const struct cw_resume *resume)
+                              const struct cw_handshake *handshake,
+                              struct cw_upgrade_client *client)
 {
     char address[CW_ADDRESS_TEXT_SIZE];
     int rc = write_client(request, wsi, address);
-    if (rc < 0)
+    if (rc == CW_OK)
+        rc = cw_channel_create(request->server->node, handshake, client->resume, client->grants,
+                               address, NULL, &request->channel);
+    if (rc != CW_OK)
         return rc;
-    char *bearer = copy_bearer(wsi, &rc);
-    if (rc < 0)
-        return rc;
-    char *token = handshake->token;
-    if (bearer != NULL)
-        handshake->token = bearer;
-    rc = cw_channel_create(request->server->node, handshake, resume, address, NULL,
-                           &request->channel);
-    if (rc == CW_OK && request->server->node->wants_facts)
-        rc = cw_facts_read(request->channel, wsi, handshake->token);
-    handshake->token = token;
-    free(bearer);
+    client->grants = NULL;
+    if (request->server->node->wants_facts)
+        rc = cw_facts_read(request->channel, wsi, client->token);
     return rc;
 }

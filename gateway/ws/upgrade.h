@@ -11,6 +11,7 @@
 #include "ws/head.h"
 #include "ws/request.h"
 
+struct cw_grants;
 struct cw_resume;
 struct cw_ws_server;
 struct lws;
@@ -29,10 +30,28 @@ struct cw_refusal cw_upgrade_admit(const struct cw_ws_server *server);
 /** A refusal for now: come back, spread so that not all come together. `reason` is static. */
 struct cw_refusal cw_upgrade_refuse(int code, const char *reason);
 
-/** Gives `request` its channel, by `resume` one that was. A bearer token in the head goes before
- * the one of the URL. */
+/** The token of the request, owned by the caller: a bearer token in the head goes before the one of
+ * the URL. NULL: there is none. CW_ERR_NOMEM. */
+CW_MUST_CHECK int cw_upgrade_find_token(struct lws *wsi, const struct cw_handshake *handshake,
+                                        char **ret_token);
+/**
+ * Checks `token` (NULL: none) where the node looks at tokens: `*ret_grants`, the caller's, is what
+ * it says, NULL: there is none, and it may be shown later. A `code` of 4001: the client is not let
+ * in.
+ */
+struct cw_refusal cw_upgrade_authenticate(const struct cw_ws_server *server,
+                                          const struct cw_handshake *handshake, const char *token,
+                                          struct cw_grants **ret_grants);
+
+/** Who asks. */
+struct cw_upgrade_client {
+    const char *token;              /* NULL: none */
+    struct cw_grants *grants;       /* NULL: none; taken over, NULL then */
+    const struct cw_resume *resume; /* NULL: a new channel */
+};
+/** Gives `request` its channel. */
 CW_MUST_CHECK int cw_upgrade_create_channel(struct cw_request *request, struct lws *wsi,
-                                            struct cw_handshake *handshake,
-                                            const struct cw_resume *resume);
+                                            const struct cw_handshake *handshake,
+                                            struct cw_upgrade_client *client);
 
 #endif

@@ -230,8 +230,8 @@ struct path_client *path_open(struct path *path, unsigned node, const char *quer
     assert_int_equal(cw_handshake_parse(cw_bytes_text(query), cw_bytes_text(protocols), 2000,
                                         &handshake, &error),
                      CW_OK);
-    assert_int_equal(cw_channel_create(&path->nodes[node].node, &handshake, NULL, "10.0.0.7:51514",
-                                       client, &client->channel),
+    assert_int_equal(cw_channel_create(&path->nodes[node].node, &handshake, NULL, NULL,
+                                       "10.0.0.7:51514", client, &client->channel),
                      CW_OK);
     cw_handshake_finish(&handshake);
     (void)snprintf(client->uuid, sizeof(client->uuid), "%s", client->channel->uuid);

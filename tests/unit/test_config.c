@@ -411,7 +411,8 @@ static void printed_settings_say_where_they_come_from(void **state)
     char expected[200];
 
     config_case_write_text(fixture, "# one\nsend-queue-max = 65536\nhistory-size.chat.* = 5\n");
-    config_case_variable(fixture, "CHANWAY_REDIS=redis://ann:secret@redis.example:6379/0");
+    config_case_variable(fixture, "CHANWAY_REDIS=redis://ann:hidden@redis.example:6379/0");
+    config_case_variable(fixture, "CHANWAY_TOKEN_SECRET=hidden too");
     config_case_flag(fixture, "--op-timeout=60000ms");
     config_case_accept(fixture);
     cw_writer_init(&writer);
@@ -421,7 +422,8 @@ static void printed_settings_say_where_they_come_from(void **state)
     config_case_assert_has(text, "# worked out\nnode = ");
     config_case_assert_has(text, "# worked out\nmax-connections = ");
     config_case_assert_has(text, "# CHANWAY_REDIS\nredis = redis://***@redis.example:6379/0\n");
-    config_case_assert_lacks(text, "secret");
+    config_case_assert_has(text, "# CHANWAY_TOKEN_SECRET\ntoken-secret = ***\n");
+    config_case_assert_lacks(text, "hidden");
     config_case_assert_has(text, "# flag\nop-timeout = 1m\n");
     config_case_assert_has(text, "# default\nchannel-ttl = 0\n");
     config_case_assert_has(text, "# default\nlog-level = info\n");

@@ -327,6 +327,10 @@ CW_API CW_MUST_CHECK int cw_cluster_join(struct cw_cluster_channel *channel, str
 CW_API CW_MUST_CHECK int cw_cluster_leave(struct cw_cluster_channel *channel, struct cw_bytes group,
                                           cw_done_fn fn, void *arg);
 
+/** Redis may have the channel in `group`, of a connection before, and it is not to be: that is
+ * left, as soon as may be. Nothing happens if it is in the group here. */
+CW_API void cw_cluster_forget_group(struct cw_cluster_channel *channel, struct cw_bytes group);
+
 /**
  * How far a joined channel has come: all up to `ret_position` reached it, nothing after.
  * `*ret_is_logged` false: the group keeps no history. CW_ERR_NOT_FOUND: it is not in the group.

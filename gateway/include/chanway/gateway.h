@@ -36,21 +36,36 @@ struct cw_gateway_schema {
     const char *name; /**< what errors call it; NULL: `schema.` and the glob */
 };
 
+/** Whether a client must have a token (setting `require-token`). */
+enum cw_require_token {
+    CW_REQUIRE_TOKEN_AUTO, /**< where there is a secret or a key to check it by */
+    CW_REQUIRE_TOKEN_ON,   /**< always: without secret or key the gateway is not created */
+    CW_REQUIRE_TOKEN_OFF,  /**< who comes without one may do everything */
+};
+
 /**
  * The settings of a node: each field is the setting of its name (gateway/README.md). Begin with
  * cw_gateway_options_init(), which fills in the defaults. Strings need to live as long as the call
  * that is given them.
  */
 struct cw_gateway_options {
-    const char *listen;            /**< where clients connect: "HOST:PORT" or "unix:PATH" */
-    const char *admin_listen;      /**< metrics and health, as `listen`; empty: off */
-    const char *path;              /**< of the WebSocket upgrade */
-    const char *node;              /**< empty: the host's name */
-    const char *redis;             /**< URL, or "embedded": a redis-server of its own */
-    const char *redis_prefix;      /**< first part of every key and topic */
-    const char *data_dir;          /**< folder of the embedded Redis */
-    const char *allow_origin;      /**< globs of allowed Origins, separated by commas */
-    const char *trusted_proxies;   /**< networks and "unix", separated by commas */
+    const char *listen;          /**< where clients connect: "HOST:PORT" or "unix:PATH" */
+    const char *admin_listen;    /**< metrics and health, as `listen`; empty: off */
+    const char *path;            /**< of the WebSocket upgrade */
+    const char *node;            /**< empty: the host's name */
+    const char *redis;           /**< URL, or "embedded": a redis-server of its own */
+    const char *redis_prefix;    /**< first part of every key and topic */
+    const char *data_dir;        /**< folder of the embedded Redis */
+    const char *allow_origin;    /**< globs of allowed Origins, separated by commas */
+    const char *trusted_proxies; /**< networks and "unix", separated by commas */
+    const char *token_secret;    /**< tokens of clients are signed with it (HS256); NULL: none */
+    const char *token_secret_2;  /**< another one that holds as well; NULL: none */
+    const char *token_key_file;  /**< public keys in PEM (RS256, ES256, ...); NULL: none */
+    const char *token_alg;       /**< the algorithm of all tokens: "HS256" */
+    const char *token_issuer;    /**< their `iss`; NULL: not looked at */
+    const char *token_audience;  /**< in their `aud`; NULL: not looked at */
+    enum cw_require_token require_token; /**< default CW_REQUIRE_TOKEN_AUTO */
+    int64_t auth_timeout_ms;       /**< how long a client may be without a token it must have */
     int64_t channel_ttl_s;         /**< lifetime of a channel since its creation; 0: no limit */
     int64_t channel_ttl_max_s;     /**< what a client may ask for at most; 0: no limit */
     int64_t session_ttl_s;         /**< how long a lost channel may be resumed; 0: not at all */
@@ -115,9 +130,9 @@ CW_API CW_MUST_CHECK int cw_gateway_create(const struct cw_gateway_options *opti
 /** Runs the loop until the gateway has stopped: CW_OK; CW_ERR_IO: it can't go on, said in the log.
  */
 CW_API CW_MUST_CHECK int cw_gateway_run(struct cw_gateway *gateway);
-/** Takes over the limits (heartbeat, op_timeout, channel_ttl, max_..., connect_rate,
- * message_rate, send_queue_max, memory_max, wait_replicas, closes_raw_on_gap), and asks for each
- * group's slow_policy again.
+/** Takes over the limits (heartbeat, op_timeout, auth_timeout, channel_ttl, max_...,
+ * connect_rate, message_rate, send_queue_max, memory_max, wait_replicas, closes_raw_on_gap), and
+ * asks for each group's slow_policy again.
  */
 CW_API void cw_gateway_set_limits(struct cw_gateway *gateway,
                                   const struct cw_gateway_options *options);
@@ -142,6 +157,14 @@ CW_API CW_MUST_CHECK int cw_gateway_set_schemas(struct cw_gateway *gateway,
 /** Whether `options->schemas` would do, without a gateway. */
 CW_API CW_MUST_CHECK int cw_gateway_check_schemas(const struct cw_gateway_options *options,
                                                   char *error, size_t error_size);
+/** Takes over the token_... options and require_token, and reads the key file again; channels that
+ * are there keep what their tokens allow. CW_ERR_INVALID: `error` says why not, those before hold;
+ * CW_ERR_NOMEM. */
+CW_API CW_MUST_CHECK int cw_gateway_set_tokens(struct cw_gateway *gateway,
+                                               const struct cw_gateway_options *options,
+                                               char *error, size_t error_size);
+/** Whether a client must have a token. */
+CW_API bool cw_gateway_requires_token(const struct cw_gateway *gateway);
 /** Begins to stop: no new clients, all are closed with 1001; cw_gateway_run then returns. Again: at
  * once. */
 CW_API void cw_gateway_stop(struct cw_gateway *gateway);
