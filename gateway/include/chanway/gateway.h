@@ -31,9 +31,9 @@ enum cw_slow_policy {
 
 /** One line `schema.GLOB = FILE`. */
 struct cw_gateway_schema {
-    const char *glob; /**< the groups; `*`: any bytes */
+    const char *glob; /**< the groups, where a star is any bytes */
     const char *file; /**< a JSON Schema; empty: anything may be published to them */
-    const char *name; /**< what errors call it; NULL: `schema.` and the glob */
+    const char *name; /**< what errors call it; NULL: "schema." and the glob */
 };
 
 /** Whether a client must have a token (setting `require-token`). */
