@@ -2,12 +2,13 @@
 
 import re
 import socket
+import time
 
 import setup_path  # noqa: F401
 from support.case import NodeCase, main
 from support.http_client import read_response
-from support.wait import until
-from support.websocket import (JSON, TEXT, accept_value, encode_frame,
+from support.wait import TimedOut, until
+from support.websocket import (JSON, PING, PONG, TEXT, accept_value, encode_frame,
                                handshake)
 from support.wire import Closed, Wire
 
@@ -97,6 +98,13 @@ class Handshake(NodeCase):
             with self.subTest(size=size):
                 self.assertRefused(self.ask(headers={"X-Filler": "x" * size}), 431)
                 self.assertRefused(self.ask("/ws?x=" + "y" * size), 431)
+
+    def test_a_head_of_8_kib_is_taken_and_one_byte_more_is_not(self):
+        size = len(handshake(headers={"X-Filler": ""})[0])
+        for more, status in ((0, 101), (1, 431)):
+            request, _ = handshake(headers={"X-Filler": "x" * (8192 - size + more)})
+            self.assertEqual(len(request), 8192 + more)
+            self.assertEqual(self.send(request).status, status)
 
     def test_a_head_under_8_kib_is_taken(self):
         self.assertEqual(self.ask(headers={"X-Filler": "x" * 7000}).status, 101)
@@ -259,6 +267,30 @@ class Handshake(NodeCase):
         self.assertEqual(self.node.metric("chanway_handshakes_refused_total"), refused + 3)
         self.assertEqual(self.node.metric("chanway_node_connections_total"), channels)
         self.assertEqual(self.connected(), [])
+
+
+class Time(NodeCase):
+
+    def open(self, data):
+        wire = Wire(self.node.address)
+        self.addCleanup(wire.close)
+        wire.send(data)
+        return wire
+
+    def test_a_head_may_take_ten_seconds(self):
+        request, _ = handshake("/ws?type=text")
+        started = time.monotonic()
+        never = [self.open(b""), self.open(request[:40]), self.open(request[:-2])]
+        just = self.open(request[:-2])
+        with self.assertRaises(TimedOut):
+            never[0].fill(7)
+        just.send(request[-2:])
+        self.assertEqual(read_response(just).status, 101)
+        for wire in never:
+            wire.read_to_end(20)
+            self.assertGreater(time.monotonic() - started, 9)
+        just.send(encode_frame(PING, b"still here"))
+        self.assertEqual(just.read_exactly(2)[0] & 0x0F, PONG)
 
 
 class Origins(NodeCase):
