@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "fuzz.h"
 #include "redis_link.h"
+#include "redis_reply.h"
 
 #include <event2/event.h>
 #include <hiredis/hiredis.h>
@@ -53,6 +54,7 @@ void hostile_link_start(struct cw_bytes answers, bool answers_writes_well)
     reader = redisReaderCreate();
     fuzz_require(reader != NULL);
     reader->maxelements = ELEMENTS_MAX;
+    cw_redis_reply_attach(reader);
     waiting = NULL;
     is_exhausted = redisReaderFeed(reader, answers.data, answers.size) != REDIS_OK;
 }
@@ -60,7 +62,7 @@ void hostile_link_start(struct cw_bytes answers, bool answers_writes_well)
 void hostile_link_finish(void)
 {
     if (waiting != NULL)
-        freeReplyObject(waiting);
+        reader->fn->freeObject(waiting);
     redisReaderFree(reader);
 }
 
@@ -98,11 +100,10 @@ static void set_topic(redisReply *push, const struct cw_redis_link *link)
                                               : NULL;
     if (name == NULL)
         return;
+    /* Outlives the link, which may end while the push is handed over. */
+    static char text[sizeof(link->own_topic)];
     size_t size = strlen(name);
-    char *text = hi_malloc(size + 1);
-    fuzz_require(text != NULL);
     memcpy(text, name, size + 1);
-    hi_free(topic->str);
     topic->str = text;
     topic->len = size;
 }
@@ -114,7 +115,7 @@ static void deliver(redisReply *push)
         set_topic(push, link);
         link->events.on_push(link->arg, push);
     }
-    freeReplyObject(push);
+    reader->fn->freeObject(push);
 }
 
 void hostile_link_push(void)
@@ -148,6 +149,7 @@ static redisReply *read_good(const char *text)
     void *reply = NULL;
     redisReader *own = redisReaderCreate();
     fuzz_require(own != NULL && redisReaderFeed(own, text, strlen(text)) == REDIS_OK);
+    cw_redis_reply_attach(own);
     fuzz_require(redisReaderGetReply(own, &reply) == REDIS_OK && reply != NULL);
     redisReaderFree(own);
     return reply;
@@ -172,7 +174,7 @@ static bool answer(struct cw_redis_link *link, struct call *call)
     free(call);
     int rc = reply->type == REDIS_REPLY_ERROR ? error_of(reply->str) : CW_OK;
     request->on_reply(request, rc, reply);
-    freeReplyObject(reply);
+    reader->fn->freeObject(reply);
     return true;
 }
 
@@ -202,7 +204,7 @@ static void deliver_ack(struct cw_redis_link *link, struct ack *ack)
                    strlen(ack->verb), ack->verb, strlen(ack->topic), ack->topic);
     redisReply *push = read_good(text);
     link->events.on_push(link->arg, push);
-    freeReplyObject(push);
+    reader->fn->freeObject(push);
     free(ack->verb);
     free(ack->topic);
     free(ack);
