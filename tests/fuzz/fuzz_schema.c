@@ -37,11 +37,6 @@ static int check(const struct cw_schema *schema, struct cw_bytes payload,
     return rc;
 }
 
-static bool is_endless(const struct cw_schema_fault *fault)
-{
-    return strcmp(fault->message, "takes too long to match") == 0;
-}
-
 static void check_payload(const struct cw_schema *schema, struct cw_bytes payload)
 {
     struct cw_schema_fault fault;
@@ -69,7 +64,7 @@ static void check_payload(const struct cw_schema *schema, struct cw_bytes payloa
     int second = check(schema, cw_bytes_make(spaced, payload.size + 2), &again);
     free(spaced);
     /* How long a pattern may take is a matter of the clock too. */
-    if (is_endless(&fault) || is_endless(&again))
+    if (fault.is_endless || again.is_endless)
         return;
     fuzz_require(second == rc);
     fuzz_require(strcmp(fault.pointer, again.pointer) == 0);
