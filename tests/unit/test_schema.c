@@ -324,6 +324,11 @@ static void lengths_are_of_code_points(void **state)
         {"{\"maxLength\":2}", "\"\\ud83d\\ude00\\ud83d\\ude00\"", true},
         {"{\"maxLength\":1}", "\"e\\u0301\"", false}, /* two code points, if one letter */
         {"{\"minLength\":3}", "\"\xC3\xA9\xE2\x82\xAC\"", false},
+        {"{\"minLength\":2}", "\"\xF0\x9F\x98\x80\xF0\x9F\x98\x80\"", true},
+        {"{\"minLength\":3}", "\"\xF0\x9F\x98\x80\xF0\x9F\x98\x80\"", false},
+        {"{\"maxLength\":2}", "\"\xF0\x9F\x98\x80\xF0\x9F\x98\x80\"", true},
+        {"{\"maxLength\":1}", "\"\xF0\x9F\x98\x80\xF0\x9F\x98\x80\"", false},
+        {"{\"minLength\":18446744073709551615}", "\"four\"", false},
         {"{\"minLength\":2,\"maxLength\":2}", "\"\xC3\xA9\xE2\x82\xAC\"", true},
         {"{\"maxLength\":0}", "\"\"", true},
         {"{\"maxLength\":3.0}", "\"\\u0000\\n\\\"\"", true},
