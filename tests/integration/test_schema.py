@@ -11,7 +11,7 @@ from support.case import Case, main
 from support.event_stream import EventStream
 from support.node import clean_environment
 from support.packed_client import PackedClient
-from support.paths import chanwayd
+from support.paths import SOURCE, chanwayd
 from support.wait import until
 from support.websocket import TEXT, encode_frame
 
@@ -297,6 +297,18 @@ class Reloading(SchemaCase):
         # The rest of the settings holds.
         self.assertEqual([client.request("join", group=f"j{i}")["op"] for i in range(4)],
                          ["ok", "ok", "ok", "error"])
+
+
+class Documented(SchemaCase):
+
+    def test_the_example_of_the_readme_does_what_it_says(self):
+        text = (SOURCE / "gateway/README.md").read_text(encoding="utf-8").partition("### Schemas\n")[2]
+        schema, reply = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)[:2]]
+        node = self.own_node(self.own_redis(), **{"schema.chat.*": self.write("message.json", schema)})
+        client = self.own_client(node)
+        message = {"type": "say", "content": "hello", "timestamp": 1732592123.25}
+        self.assertEqual(client.request("publish", group="chat.room", data=message)["op"], "ok") # id 1
+        self.assertEqual(client.request("publish", group="chat.room", data={**message, "content": ""}), reply)
 
 
 class Starting(SchemaCase):
