@@ -181,6 +181,10 @@ void cw_memory_tick(struct cw_node *node)
     struct cw_memory *memory = &node->memory;
     size_t max = node->limits.memory_max;
     size_t resident = measure(memory);
+    if (resident == 0 && max > 0 && !memory->is_blind) {
+        memory->is_blind = true;
+        cw_log_warn(cw_log_node(), "memory-max: /proc/self/statm can't be read: no ceiling");
+    }
     if (max > 0 && resident > max && cw_clock_us() >= memory->next_round_us)
         resident = make_room(node, max);
     if (!memory->is_low)

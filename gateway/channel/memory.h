@@ -25,6 +25,7 @@ struct cw_memory {
     int64_t next_round_us; /* monotonic: before it nothing is taken from anybody */
     int64_t calm_since_ms; /* it is LOW, but not above the ceiling; 0: it is */
     bool is_low;
+    bool is_blind; /* it was said that nobody knows */
 };
 
 /** Again and again, some ten times a second. */

@@ -227,6 +227,18 @@ static void without_the_setting_it_is_measured_only(void **state)
     assert_true(CW_STAT(node_memory_bytes) < (int64_t)1 << 40);
 }
 
+static void where_nobody_knows_there_is_no_ceiling(void **state)
+{
+    struct path *path = *state;
+    struct cw_node *node = begin(path);
+    struct path_client *slow = stall(path, "room", 200);
+    set_resident(0);
+    look_many_times(node, 3);
+    assert_false(node->memory.is_low);
+    assert_true(node->memory.is_blind); /* said once */
+    assert_int_equal(slow->close_code, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +249,7 @@ int main(void)
         path_test(small_queues_are_left_alone),
         path_test(it_is_over_below_the_mark_or_after_a_calm_time),
         path_test(without_the_setting_it_is_measured_only),
+        path_test(where_nobody_knows_there_is_no_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
