@@ -10,6 +10,7 @@ COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
 COPY cluster cluster
 COPY gateway gateway
+COPY web web
 RUN cmake --preset program && cmake --build --preset program --target chanwayd
 
 FROM debian:bookworm-slim

@@ -268,6 +268,8 @@ static int build(struct cw_cluster *cluster, const struct cw_cluster_options *op
     cluster->lease.on_lost = on_lease_lost;
     cluster->lease.on_held = on_held;
     cluster->lease.arg = cluster;
+    cluster->lease.describe = cluster->events.describe_node;
+    cluster->lease.describe_arg = cluster->events_arg;
     rc = cw_sweeper_create(cluster->base, &cluster->registry, &cluster->sweeper);
     if (rc < 0)
         return rc;

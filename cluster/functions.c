@@ -435,17 +435,21 @@ int cw_functions_flag(struct cw_endpoint *endpoint, const struct cw_bytes *args,
 }
 
 int cw_functions_renew(struct cw_endpoint *endpoint, const char *node_key, int64_t ttl_ms,
-                       bool is_new, cw_flag_fn fn, void *arg)
+                       bool is_new, struct cw_bytes about, cw_flag_fn fn, void *arg)
 {
     char ttl[24];
     (void)snprintf(ttl, sizeof(ttl), "%" PRId64, ttl_ms);
-    struct cw_bytes args[] = {cw_bytes_text("FCALL"), cw_bytes_text("cw_node_renew"),
-                              cw_bytes_text("1"),     cw_bytes_text(node_key),
-                              cw_bytes_text(ttl),     cw_bytes_text("new")};
+    struct cw_bytes args[] = {cw_bytes_text("FCALL"),
+                              cw_bytes_text("cw_node_renew"),
+                              cw_bytes_text("1"),
+                              cw_bytes_text(node_key),
+                              cw_bytes_text(ttl),
+                              cw_bytes_text(is_new ? "new" : ""),
+                              about};
     struct call *call = create_call(on_flag, arg);
     if (call != NULL)
         call->fn.flag = fn;
-    return send_call(endpoint, call, args, is_new ? 6 : 5);
+    return send_call(endpoint, call, args, about.size > 0 ? 7 : is_new ? 6 : 5);
 }
 
 static void on_waited(struct cw_redis_request *request, int rc, const redisReply *reply)

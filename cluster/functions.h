@@ -84,9 +84,11 @@ CW_MUST_CHECK int cw_functions_detach(struct cw_endpoint *endpoint, const char *
                                       const char *node, int64_t resume_s, const char *mode,
                                       const struct cw_bytes *more, size_t more_count,
                                       cw_detached_fn fn, void *arg);
-/** cw_node_renew: the node's lease; `flag` false: it was gone (and is made only if `is_new`). */
+/** cw_node_renew: the node's lease; `flag` false: it was gone (and is made only if `is_new`).
+ * `about`: what the node says of itself; empty: as before. */
 CW_MUST_CHECK int cw_functions_renew(struct cw_endpoint *endpoint, const char *node_key,
-                                     int64_t ttl_ms, bool is_new, cw_flag_fn fn, void *arg);
+                                     int64_t ttl_ms, bool is_new, struct cw_bytes about,
+                                     cw_flag_fn fn, void *arg);
 
 /** One entry of a history page; views are valid during the callback. */
 struct cw_history_entry {

@@ -64,12 +64,15 @@ static void on_renewed(void *arg, int rc, bool is_alive)
 static void renew(struct cw_lease *lease)
 {
     char key[CW_KEY_MAX];
+    char about[CW_NODE_ABOUT_MAX];
+    size_t size =
+        lease->describe == NULL ? 0 : lease->describe(lease->describe_arg, about, sizeof(about));
     (void)cw_key_write(key, lease->prefix, 'n', cw_bytes_text(lease->node_id));
     list_node(lease, CW_LEASE_TTL_MS); /* before the lease: a node that dies between the two is
                                           found by its entry */
     lease->sent_ms = cw_clock_ms();
-    (void)cw_functions_renew(lease->endpoint, key, CW_LEASE_TTL_MS, !lease->is_held, on_renewed,
-                             lease);
+    (void)cw_functions_renew(lease->endpoint, key, CW_LEASE_TTL_MS, !lease->is_held,
+                             cw_bytes_make(about, size), on_renewed, lease);
 }
 
 static void set_timer(struct cw_lease *lease)

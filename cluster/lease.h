@@ -14,6 +14,7 @@
 #include "endpoints.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define CW_LEASE_TTL_MS   15000
@@ -35,6 +36,9 @@ struct cw_lease {
     /** A renewal was acknowledged after a time of being fenced. */
     void (*on_held)(void *arg);
     void *arg;
+    /** What the lease shows of the node (cw_cluster_events.describe_node); NULL: nothing. */
+    size_t (*describe)(void *arg, char *ret_text, size_t size);
+    void *describe_arg;
     int64_t acked_ms; /* monotonic: when the last acknowledged renewal was sent; 0: none yet */
     int64_t sent_ms;  /* monotonic: when the one under way was sent */
     bool is_held;     /* as far as is known */

@@ -13,6 +13,7 @@
 #include "channel/replay.h"
 #include "handlers/dispatch.h"
 #include "handlers/handlers.h"
+#include "http/about.h"
 #include "http/health.h"
 #include "middleware/auth.h"
 #include "middleware/chain.h"
@@ -126,6 +127,12 @@ static void describe(void *user, struct cw_channel_info *ret_info)
     ret_info->address = channel->address;
     ret_info->user = cw_channel_user(channel);
     ret_info->session = channel->has_session ? channel->digest : NULL;
+}
+
+static size_t describe_node(void *arg, char *ret_text, size_t size)
+{
+    const struct cw_gateway *gateway = arg;
+    return cw_about_write(&gateway->node, ret_text, size);
 }
 
 static struct cw_history_limits history(void *arg, struct cw_bytes group)
@@ -368,6 +375,7 @@ static int build_cluster(struct cw_gateway *gateway, const struct cw_gateway_opt
                    .on_presence = on_presence,
                    .on_fatal = on_fatal,
                    .describe = describe,
+                   .describe_node = describe_node,
                    .history = history},
         .events_arg = gateway,
     };
@@ -380,6 +388,7 @@ static int build_node(struct cw_gateway *gateway, const struct cw_gateway_option
     node->cluster = gateway->cluster;
     node->id = cw_cluster_node_id(gateway->cluster);
     node->version = CW_VERSION;
+    node->started_ms = cw_clock_wall_ms();
     node->run_waiting_op = cw_dispatch_waiting_op;
     node->open = cw_open_channel;
     node->chain = &gateway->chain;

@@ -340,11 +340,13 @@ end
 
 -- === Nodes ==========================================================================================
 
--- A: ttl_ms ['new'] -> 1; 0: the lease has ended and was not asked to begin
+-- A: ttl_ms ['new'|'' [what the node says of itself]] -> 1; 0: the lease has ended and was not asked to begin
 local function node_renew(K, A)
-  if not is_count(A[1]) then return bad('milliseconds, perhaps new') end
+  if not is_count(A[1]) then return bad('milliseconds, perhaps new, perhaps words') end
   if A[2] == 'new' then redis.call('HSETNX', K[1], 'since', redis.call('TIME')[1]) end
-  return redis.call('PEXPIRE', K[1], A[1])
+  local renewed = redis.call('PEXPIRE', K[1], A[1])
+  if renewed == 1 and A[3] then redis.call('HSET', K[1], 'about', A[3]) end
+  return renewed
 end
 
 -- A: id ttl_ms channels -> 1; A: id alone takes it off the list -> 0/1

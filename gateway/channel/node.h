@@ -86,10 +86,13 @@ struct cw_node {
     struct cw_chain *chain;   /* the middlewares; NULL: none */
     /** Asks the middlewares about a connection (middleware/chain.c); NULL: nobody is asked. */
     bool (*admit)(struct cw_channel *channel);
-    const char *path;    /* of the WebSocket; the server's */
-    char *keeps_headers; /* owned; names of headers, see channel/websocket.h; NULL: none */
-    bool keeps_query;    /* likewise */
-    bool wants_facts;    /* there is an application that may ask for them at all */
+    const char *path;         /* of the WebSocket; the server's */
+    const char *listen;       /* where it really listens; likewise */
+    const char *admin_listen; /* NULL: nowhere */
+    int64_t started_ms;       /* since 1970 */
+    char *keeps_headers;      /* owned; names of headers, see channel/websocket.h; NULL: none */
+    bool keeps_query;         /* likewise */
+    bool wants_facts;         /* there is an application that may ask for them at all */
     /** Runs an op that waited behind a join or leave (handlers/dispatch.c); set by the gateway. */
     void (*run_waiting_op)(struct cw_op *op);
     /** Joins the groups that an OPENING channel begins with, greets it, then makes it OPEN

@@ -4,6 +4,7 @@
 #include <chanway/cluster.h>
 
 #include "channel/node.h"
+#include "http/json_text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,22 +19,6 @@ int cw_health_write(const struct cw_node *node, struct cw_writer *body)
     cw_writer_printf(body, "{\"status\":\"ok\",\"node\":\"%s\",\"version\":\"%s\"}\n", node->id,
                      node->version);
     return 200;
-}
-
-/* A string of JSON; `text` may come from Redis' error replies. */
-static void write_string(struct cw_writer *body, const char *text)
-{
-    cw_writer_byte(body, '"');
-    for (; *text != '\0'; text++) {
-        unsigned char byte = (unsigned char)*text;
-        if (byte == '"' || byte == '\\')
-            cw_writer_printf(body, "\\%c", byte);
-        else if (byte < 0x20 || byte >= 0x7f)
-            cw_writer_printf(body, "\\u%04x", byte < 0x80 ? byte : '?');
-        else
-            cw_writer_byte(body, (char)byte);
-    }
-    cw_writer_byte(body, '"');
 }
 
 static void write_ms(struct cw_writer *body, const char *name, int64_t ms)
@@ -63,7 +48,7 @@ int cw_readiness_write(const struct cw_node *node, struct cw_writer *body)
                      why == NULL ? "ready" : "not ready", node->id);
     if (why != NULL) {
         cw_writer_text(body, ",\"why\":");
-        write_string(body, why);
+        cw_json_write_string(body, cw_bytes_text(why)); /* may be of Redis' error replies */
     }
     cw_writer_printf(body, ",\"redis\":%s,\"draining\":%s", health.is_up ? "true" : "false",
                      node->is_draining ? "true" : "false");

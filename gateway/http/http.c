@@ -3,26 +3,16 @@
 
 #include "http/health.h"
 #include "http/metrics.h"
+#include "http/pages.h"
 #include "protocol/handshake.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT "text/plain; charset=utf-8"
 #define JSON "application/json"
 /* The Prometheus text format. */
 #define EXPOSITION "text/plain; version=0.0.4; charset=utf-8"
-
-static int write_index(const struct cw_node *node, struct cw_writer *body)
-{
-    (void)node;
-    cw_writer_text(body, "Chanway\n\n"
-                         "/healthz  200 while this node runs\n"
-                         "/readyz   200 while messages flow through it\n"
-                         "/metrics  numbers for Prometheus\n");
-    return 200;
-}
 
 /* One row per path. */
 static const struct {
@@ -31,22 +21,47 @@ static const struct {
     const char *content_type;
     int (*write)(const struct cw_node *node, struct cw_writer *body); /* returns the status */
 } routes[] = {
-    {"/", true, TEXT, write_index},
     {"/healthz", false, JSON, cw_health_write},
     {"/readyz", false, JSON, cw_readiness_write},
     {"/metrics", true, EXPOSITION, cw_metrics_write},
 };
 
+static void refuse_method(struct cw_http_response *response)
+{
+    cw_http_refuse(response, 405, "bad_request", "only GET and HEAD", "Allow: GET, HEAD\r\n");
+}
+
+static void respond_page(const struct cw_page *page, const struct cw_http_request *request,
+                         struct cw_http_response *response)
+{
+    if (request->method == CW_HTTP_OTHER) {
+        refuse_method(response);
+        return;
+    }
+    response->status = 200;
+    response->content_type = page->content_type;
+    response->headers = cw_page_headers;
+    cw_writer_bytes(&response->body, page->content);
+    if (response->body.has_failed) {
+        cw_writer_reset(&response->body);
+        response->status = 500;
+    }
+}
+
 void cw_http_respond(const struct cw_node *node, const struct cw_http_request *request,
                      struct cw_http_response *response)
 {
+    struct cw_page page;
+    if (request->is_admin && cw_page_find(request->path, &page)) {
+        respond_page(&page, request, response);
+        return;
+    }
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         if (!cw_bytes_is(request->path, routes[i].path) ||
             (routes[i].is_admin_only && !request->is_admin))
             continue;
         if (request->method == CW_HTTP_OTHER) {
-            cw_http_refuse(response, 405, "bad_request", "only GET and HEAD",
-                           "Allow: GET, HEAD\r\n");
+            refuse_method(response);
             return;
         }
         response->content_type = routes[i].content_type;

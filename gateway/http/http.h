@@ -17,8 +17,9 @@ enum cw_http_method { CW_HTTP_GET, CW_HTTP_HEAD, CW_HTTP_OTHER };
 
 struct cw_http_request {
     enum cw_http_method method;
-    struct cw_bytes path; /* decoded, without the query */
-    bool is_admin;        /* came in by the admin listener */
+    struct cw_bytes path;  /* decoded, without the query */
+    struct cw_bytes query; /* encoded; of /api alone */
+    bool is_admin;         /* came in by the admin listener */
 };
 
 /** `body` is the caller's, initialised and empty; it is sent to HEAD only as its length. */
@@ -40,7 +41,7 @@ void cw_http_refuse(struct cw_http_response *response, int status, const char *c
 /** "Bad Request" and the like; static. */
 const char *cw_http_status_text(int status);
 
-#define CW_HTTP_HEAD_MAX 512
+#define CW_HTTP_HEAD_MAX 1024
 
 /**
  * Status line and headers of `response`, NUL-terminated; returns their length. `is_last`: with

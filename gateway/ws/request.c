@@ -7,11 +7,13 @@
 #include "channel/channel.h"
 #include "channel/grants.h"
 #include "channel/node.h"
+#include "http/api.h"
 #include "http/http.h"
 #include "middleware/token.h"
 #include "protocol/handshake.h"
 #include "ws/head.h"
 #include "ws/linger.h"
+#include "ws/loop_adapter.h"
 #include "ws/query.h"
 #include "ws/session_wait.h"
 #include "ws/state.h"
@@ -31,6 +33,14 @@
 struct cw_answer {
     struct cw_writer body;
     size_t sent;
+    bool is_last;
+};
+
+/* An answer that somebody else is asked for. */
+struct cw_late {
+    struct cw_api_call *call; /* NULL: `response` is there */
+    struct cw_http_response response;
+    bool has_body;
     bool is_last;
 };
 
@@ -71,6 +81,16 @@ static void destroy_answer(struct cw_request *request)
     request->answer = NULL;
 }
 
+static void destroy_late(struct cw_request *request)
+{
+    if (request->late == NULL)
+        return;
+    cw_api_cancel(request->late->call);
+    cw_writer_finish(&request->late->response.body);
+    free(request->late);
+    request->late = NULL;
+}
+
 void cw_request_destroy(struct cw_request *request)
 {
     if (request == NULL)
@@ -79,6 +99,7 @@ void cw_request_destroy(struct cw_request *request)
     if (request->channel != NULL)
         cw_channel_closed(request->channel, 1006, "");
     destroy_answer(request);
+    destroy_late(request);
     cw_session_wait_destroy(request->wait);
     free(request);
 }
@@ -193,6 +214,43 @@ static int answer_without_upgrade(struct cw_request *request, struct lws *wsi,
     return refuse(request, wsi, &not_allowed, CW_HEAD_ALLOW_GET, method != CW_HTTP_HEAD);
 }
 
+static void on_api(void *arg, struct cw_http_response *response)
+{
+    struct cw_request *request = arg;
+    request->late->call = NULL;
+    request->late->response = *response;
+    cw_writer_init(&response->body);
+    lws_callback_on_writable(request->wsi);
+    cw_loop_request_post_turn(request->server->loop);
+}
+
+static int send_late(struct cw_request *request, struct lws *wsi)
+{
+    struct cw_late *late = request->late;
+    if (late->call != NULL)
+        return 0;
+    request->late = NULL;
+    int rc = send_answer(request, wsi, &late->response, late->has_body, late->is_last);
+    free(late);
+    return rc;
+}
+
+static int answer_api(struct cw_request *request, struct lws *wsi,
+                      const struct cw_http_request *http)
+{
+    struct cw_late *late = request->late == NULL ? calloc(1, sizeof(*late)) : NULL;
+    if (late == NULL)
+        return -1;
+    late->has_body = http->method != CW_HTTP_HEAD;
+    late->is_last = is_last_request(wsi, http->method);
+    cw_writer_init(&late->response.body);
+    request->late = late;
+    if (cw_api_begin(request->server->node, http, on_api, request, &late->response, &late->call))
+        return 0;
+    late->call = NULL;
+    return send_late(request, wsi);
+}
+
 int cw_request_on_http(struct cw_request *request, struct lws *wsi)
 {
     request->is_head_done = true;
@@ -213,6 +271,15 @@ int cw_request_on_http(struct cw_request *request, struct lws *wsi)
     if (!request->is_admin && cw_bytes_is(http.path, request->server->path))
         return answer_without_upgrade(request, wsi, http.method);
 
+    if (cw_api_has(&http)) {
+        struct cw_writer query;
+        cw_writer_init(&query);
+        cw_query_write(wsi, &query);
+        http.query = cw_writer_view(&query);
+        int rc = query.has_failed ? -1 : answer_api(request, wsi, &http);
+        cw_writer_finish(&query);
+        return rc;
+    }
     struct cw_http_response response;
     cw_writer_init(&response.body);
     cw_http_respond(request->server->node, &http, &response);
@@ -222,6 +289,8 @@ int cw_request_on_http(struct cw_request *request, struct lws *wsi)
 
 int cw_request_on_writable(struct cw_request *request, struct lws *wsi)
 {
+    if (request->late != NULL)
+        return send_late(request, wsi);
     return request->answer != NULL ? send_piece(request, wsi) : 0;
 }
 

@@ -18,6 +18,7 @@
 
 struct cw_answer;
 struct cw_channel;
+struct cw_late;
 struct cw_session_wait;
 struct cw_ws_server;
 struct lws;
@@ -52,6 +53,7 @@ struct cw_request {
     struct cw_channel *channel;   /* of an upgrade, until it is established; NULL: refused */
     struct cw_refusal refusal;
     struct cw_answer *answer; /* a body that is being sent; NULL: none */
+    struct cw_late *late;     /* an answer that Redis is asked for; NULL: none */
 };
 
 struct cw_request *cw_request_create(struct cw_ws_server *server, bool is_admin,

@@ -440,6 +440,8 @@ int cw_ws_server_start(struct cw_ws_server *server, char *error, size_t error_si
     }
     server->node->transport = &cw_connection_transport;
     server->node->path = server->path;
+    server->node->listen = cw_ws_server_address(server, false);
+    server->node->admin_listen = cw_ws_server_address(server, true);
     return CW_OK;
 }
 

@@ -274,6 +274,16 @@ class Nodes(FunctionsCase):
         until(lambda: not self.r.exists(key), "the lease has ended", 5)
         self.assertEqual(self.call("cw_node_renew", key, 15000), 0)
 
+    def test_a_lease_shows_what_its_node_says_of_itself(self):
+        key = "cw:{n:n.1}"
+        self.assertEqual(self.call("cw_node_renew", key, 15000, "", "words"), 0)
+        self.assertFalse(self.r.exists(key))  # nothing that nobody would remove
+        self.assertEqual(self.call("cw_node_renew", key, 15000, "new", '{"a":1}'), 1)
+        self.assertEqual(self.r.hget(key, "about"), b'{"a":1}')
+        self.assertEqual(self.call("cw_node_renew", key, 15000, "", "other"), 1)
+        self.assertEqual(self.call("cw_node_renew", key, 15000), 1)
+        self.assertEqual(self.r.hget(key, "about"), b"other")
+
     def test_the_list_shows_live_nodes(self):
         before = time.time() * 1000
         self.assertEqual(self.call("cw_node_list", "cw:nodes", "n.1", 15000, 7), 1)

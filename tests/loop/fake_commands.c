@@ -454,7 +454,8 @@ static redisReply *detach(const struct call *call)
 
 static redisReply *renew(const struct call *call)
 {
-    if (call->count > 1 && fake_hash_find(call->store, call->key) == NULL)
+    if (call->count > 1 && cw_bytes_is(call->args[1], "new") &&
+        fake_hash_find(call->store, call->key) == NULL)
         (void)fake_hash_set(call->store, call->key, cw_bytes_text("since"), cw_bytes_text("0"));
     return fake_reply_integer(fake_hash_find(call->store, call->key) != NULL);
 }

@@ -90,3 +90,13 @@ class Page(Program):
     def __init__(self, folder, library):
         super().__init__(folder, library, name="page")
         self.result(self.start("return 0"), timeout=90)  # a browser takes its time on a busy machine
+
+
+class Browser(Program):
+    """Pieces run in Node, with `page`, `browser`, `problems` and `violations(page)` of browser.mjs."""
+
+    driver = "tests/web/browser.mjs"
+
+    def __init__(self, folder):
+        super().__init__(folder, name="browser")
+        self.result(self.start("return 0"), timeout=90)

@@ -92,6 +92,9 @@ enum cw_channel_request {
     CW_REQUEST_LEAVE = 10,
 };
 
+/** Bytes that a node may say of itself. */
+#define CW_NODE_ABOUT_MAX 1024
+
 /** What comes up from the cluster; on_message and describe are required, each other may be NULL.
  * `local`: what the group's join was given. */
 struct cw_cluster_events {
@@ -123,6 +126,11 @@ struct cw_cluster_events {
     void (*on_fatal)(void *arg, const char *why);
     /** Fills the registry's facts for a re-announcement of `channel`; `user` as given to attach. */
     void (*describe)(void *user, struct cw_channel_info *ret_info);
+    /**
+     * Writes what this node says of itself, for cw_cluster_nodes() of any node: at most `size`
+     * bytes, returns how many. Asked with each renewal of its lease (3 s). NULL: nothing.
+     */
+    size_t (*describe_node)(void *arg, char *ret_text, size_t size);
     /** Limits of one group; NULL: the defaults (100 messages, 300 s, 8 MiB, 100000 keys). */
     struct cw_history_limits (*history)(void *arg, struct cw_bytes group);
 };
@@ -487,6 +495,16 @@ typedef void (*cw_registry_page_fn)(void *arg, int rc, const struct cw_registry_
  */
 CW_API CW_MUST_CHECK int cw_cluster_channels(struct cw_cluster *cluster, struct cw_bytes cursor,
                                              int count, cw_registry_page_fn fn, void *arg);
+
+/** A node whose lease holds; views are valid during the callback. */
+struct cw_node_info {
+    struct cw_bytes id;    /**< `NAME.RANDOM` */
+    struct cw_bytes about; /**< what it said of itself (describe_node), at most 3 s old; or empty */
+};
+/** CW_OK, or an error and no nodes. */
+typedef void (*cw_nodes_fn)(void *arg, int rc, const struct cw_node_info *nodes, size_t count);
+/** The live nodes, in no order. Errors as for read. */
+CW_API CW_MUST_CHECK int cw_cluster_nodes(struct cw_cluster *cluster, cw_nodes_fn fn, void *arg);
 
 /* The event stream. */
 

@@ -1,0 +1,178 @@
+"""The dashboard of the admin port in Chromium, on two nodes: what it shows, for whom, and what it keeps to."""
+
+import os
+
+import setup_path  # noqa: F401
+from program import Browser
+from support.case import Case, main
+from support.wait import until
+from web_case import js
+
+VIEWS = ("overview", "lookup", "chat", "console")
+
+
+class Dashboard(Case):
+
+    @classmethod
+    def set_up(cls):
+        cls.redis = cls.class_redis()
+        cls.a = cls.class_node(cls.redis, wait=False, name="a")
+        cls.b = cls.class_node(cls.redis, wait=False, name="b")
+        folder = os.path.join(cls.folder, "browser")
+        os.mkdir(folder)
+        cls.program = cls._keep(Browser(folder), cls.addClassCleanup)
+        for node in (cls.a, cls.b):
+            node.wait_until_ready()
+        cls.url = "http://%s:%d/" % cls.a.admin
+        cls.program.run(f"""globalThis.url = {js(cls.url)};
+            allowed.push(url, 'ws://127.0.0.1:{cls.a.port}/', 'ws://127.0.0.1:{cls.b.port}/');""")
+
+    def setUp(self):
+        self.run_js("globalThis.page = await openPage({ reducedMotion: 'reduce' });")
+
+    def tearDown(self):
+        problems = self.run_js("await page.close(); return problems.splice(0)")
+        self.assertEqual(problems, [])
+
+    def run_js(self, code, timeout=30):
+        return self.program.run(code, timeout)
+
+    def go(self, view):
+        self.run_js(f"await page.goto(url + '#/{view}'); await page.waitForSelector('#{view}:not([hidden])')")
+
+    def wait_for_text(self, selector, text):
+        self.run_js(f"await page.waitForFunction(([selector, text]) => [...document.querySelectorAll(selector)]"
+                    f".some((one) => one.textContent.includes(text)), [{js(selector)}, {js(text)}],"
+                    "{ timeout: 25000 })")
+
+    def node_id(self, node):
+        return node.get("/readyz").json()["node"]
+
+    def test_overview_shows_both_nodes_and_what_flows(self):
+        group = "of-the-dashboard"
+        one, two = self.own_client(self.a), self.own_client(self.b)
+        one.join(group)
+        two.join(group)
+        self.go("overview")
+        for node in (self.a, self.b):
+            self.wait_for_text("#nodes tbody th", self.node_id(node))
+        self.wait_for_text("#state", "ready")
+        self.wait_for_text("#this-node", self.node_id(self.a))
+        self.wait_for_text("#cards li", "Nodes2")
+
+        def shown():
+            two.publish(group, data="x" * 100)
+            self.assertReceives(one, group, data="x" * 100)
+            self.assertReceives(two, group, data="x" * 100)
+            return self.run_js("""const cards = await page.$$eval('#cards li', (all) => all.map((one) =>
+                    [one.firstChild.textContent, parseFloat(one.lastChild.textContent)]));
+                return Object.fromEntries(cards)""")
+        until(lambda: shown()["Channels"] >= 2 and shown()["Messages out /s"] > 0, "rates", 30)
+        label = self.run_js("return page.getAttribute('#picture svg', 'aria-label')")
+        self.assertIn("2 nodes", label)
+        self.wait_for_text("#redis", "up")
+        one.close()
+        self.wait_for_text("#closes", "1000 ended")
+
+    def test_a_node_that_goes_is_gone(self):
+        third = self.own_node(self.redis, name="third")
+        self.go("overview")
+        self.wait_for_text("#nodes tbody th", "third.")
+        third.terminate()
+        self.run_js("""await page.waitForFunction(() => !document.querySelector('#nodes').textContent
+            .includes('third.'), null, { timeout: 25000 })""")
+
+    def test_search_for_a_channel_and_a_group(self):
+        client = self.own_client(self.b)
+        client.join("room/to=find")
+        channel = client.welcome["channel"]
+        self.go("lookup")
+        self.wait_for_text("#channels tbody td", channel)
+        self.run_js(f"await page.fill('#search-text', {js(channel)}); await page.press('#search-text', 'Enter')")
+        self.wait_for_text("#found dd", "connected")
+        self.wait_for_text("#found dd", self.node_id(self.b))
+        self.run_js("await page.click('#found button:text-is(\"room/to=find\")')")
+        self.wait_for_text("#found h3", "room/to=find")
+        self.run_js("await page.click('#found button:text-is(\"Watch its messages\")')")
+        self.wait_for_text("#found .log", "joined by")
+        client.publish("room/to=find", data={"said": "<b>to all</b>"})
+        self.wait_for_text("#found .log", '{"said":"<b>to all</b>"}')
+        self.run_js("await page.fill('#search-text', 'nobody knows'); await page.press('#search-text', 'Enter')")
+        self.wait_for_text("#found", "can't be looked up")
+        self.run_js("problems.splice(0)")  # the browser tells of the 400
+
+    def test_groups_of_this_node(self):
+        client = self.own_client(self.a)
+        for name in ("here.one", "here.two", "elsewhere"):
+            client.join(name)
+        self.go("lookup")
+        self.run_js("await page.fill('#groups-match', 'here.')")
+        self.run_js("""await page.waitForFunction(() => [...document.querySelectorAll('#groups tbody tr')]
+            .map((row) => row.textContent).sort().join() === 'here.one1,here.two1', null, { timeout: 25000 })""")
+
+    def test_the_demo_chat_goes_over_two_nodes(self):
+        self.go("chat")
+        nodes = [self.node_id(self.a), self.node_id(self.b)]
+        for i, node in enumerate(nodes):
+            self.wait_for_text(f"#chat-panes section:nth-child({i + 1}) [role=status]", node)
+        self.run_js("""await page.fill('#chat-0-text', 'hello <i>there</i>');
+            await page.press('#chat-0-text', 'Enter');""")
+        for i in (1, 2):
+            self.wait_for_text(f"#chat-panes section:nth-child({i}) .messages", "hello <i>there</i>")
+        self.wait_for_text("#chat-panes section:nth-child(1) .mine", "Ada")
+
+    def test_the_console_speaks_the_protocol(self):
+        self.go("console")
+        self.run_js("""await page.waitForFunction(() => document.querySelector('#console-url').value);
+            await page.click('#console-button');""")
+        self.wait_for_text("#console-log", '"op":"welcome"')
+        self.run_js("await page.click('#console-templates button'); await page.press('#console-text', 'Enter')")
+        self.wait_for_text("#console-log", '< {"op":"ok","id":1')
+        self.run_js("await page.click('#console-button')")
+        self.wait_for_text("#console-log", "closed: 1000")
+
+    def test_keyboard_alone(self):
+        self.go("overview")
+        self.run_js("""await page.keyboard.press('Tab'); await page.keyboard.press('Enter');
+            for (let i = 0; i < 12 && await page.evaluate(() => document.activeElement.hash) !== '#/console'; i += 1) {
+                await page.keyboard.press(i ? 'Tab' : 'Shift+Tab');
+                if (!i) for (let k = 0; k < 8; k += 1) await page.keyboard.press('Shift+Tab');
+            }
+            await page.keyboard.press('Enter');
+            await page.waitForSelector('#console:not([hidden])');""")
+
+    def test_nothing_wrong_for_those_who_cant_see_or_point(self):
+        client = self.own_client(self.a)
+        client.join("axe")
+        for scheme in ("light", "dark"):
+            for width in (390, 1280):
+                self.run_js(f"""await page.close(); globalThis.page = await openPage({{ reducedMotion: 'reduce',
+                    colorScheme: '{scheme}', viewport: {{ width: {width}, height: 844 }} }});""")
+                for view in VIEWS:
+                    self.go(view)
+                    self.wait_for_text("#state", "ready")
+                    if view == "overview":
+                        self.wait_for_text("#nodes tbody th", "b.")
+                    if view == "lookup":
+                        self.run_js("await page.fill('#search-text', 'axe');"
+                                    "await page.press('#search-text', 'Enter')")
+                        self.wait_for_text("#found h3", "axe")
+                    if view == "chat":
+                        self.wait_for_text(".messages", "connected to")
+                    told = self.run_js("""return { wrong: await violations(page), overflow: await page.evaluate(
+                        () => document.documentElement.scrollWidth - window.innerWidth) }""")
+                    self.assertEqual(told["wrong"], [], (scheme, width, view))
+                    self.assertLessEqual(told["overflow"], 0, (scheme, width, view))
+
+    def test_a_node_that_does_not_answer_is_said(self):
+        third = self.own_node(self.redis, name="lost")
+        url = "http://%s:%d/" % third.admin
+        self.run_js(f"allowed.push({js(url)}); await page.goto({js(url)})")
+        self.wait_for_text("#state", "ready")
+        third.kill()
+        self.wait_for_text("#state", "does not answer")
+        self.run_js("allowed.pop(); problems.splice(0)")  # the browser tells of each request
+
+
+if __name__ == "__main__":
+    main(limit=140)
