@@ -17,6 +17,7 @@
 #include "cw_page_page_js.h"
 #include "cw_page_payload_js.h"
 #include "cw_page_picture_js.h"
+#include "cw_page_tail_js.h"
 
 #include <stddef.h>
 
@@ -46,6 +47,7 @@ const char cw_page_headers[] =
     ROW("/model.js", JS, cw_page_model_js) \
     ROW("/page.js", JS, cw_page_page_js) \
     ROW("/picture.js", JS, cw_page_picture_js) \
+    ROW("/tail.js", JS, cw_page_tail_js) \
     ROW("/icon.svg", SVG, cw_page_icon_svg) \
     ROW("/chanway.js", JS, cw_page_chanway_js) \
     ROW("/lib/base.js", JS, cw_page_base_js) \
