@@ -43,10 +43,10 @@ static void end_listing(struct listing *listing)
     int rc = infos == NULL ? CW_ERR_NOMEM : listing->rc;
     for (size_t i = 0; rc == CW_OK && i < listing->count; i++) {
         const struct listed *node = &listing->nodes[i];
-        if (!node->is_gone)
-            infos[count++] =
-                (struct cw_node_info){.id = cw_bytes_text(node->id),
-                                      .about = cw_bytes_make(node->about, node->about_size)};
+        if (node->is_gone)
+            continue;
+        infos[count++] = (struct cw_node_info){
+            .id = cw_bytes_text(node->id), .about = cw_bytes_make(node->about, node->about_size)};
     }
     listing->fn(listing->arg, rc, count == 0 ? NULL : infos, count);
     free(infos);
@@ -78,9 +78,9 @@ static void on_about(void *arg, int rc, const struct cw_bytes *strings, size_t c
     end_one(node->listing, rc);
 }
 
-static int ask_about(struct listed *node)
+static int ask_about(const struct listing *listing, struct listed *node)
 {
-    const struct cw_cluster *cluster = node->listing->cluster;
+    const struct cw_cluster *cluster = listing->cluster;
     char key[CW_KEY_MAX];
     (void)cw_key_write(key, cluster->prefix, 'n', cw_bytes_text(node->id));
     const struct cw_bytes args[] = {cw_bytes_text("HMGET"), cw_bytes_text(key),
@@ -94,26 +94,28 @@ static void on_ids(void *arg, int rc, const struct cw_bytes *ids, size_t count)
     struct listing *listing = arg;
     if (count > NODES_MAX)
         count = NODES_MAX;
-    if (rc == CW_OK) {
-        listing->nodes = calloc(count + 1, sizeof(*listing->nodes));
-        if (listing->nodes == NULL)
-            rc = CW_ERR_NOMEM;
+    struct listed *nodes = rc == CW_OK ? calloc(count + 1, sizeof(*nodes)) : NULL;
+    if (nodes == NULL) {
+        listing->rc = rc == CW_OK ? CW_ERR_NOMEM : rc;
+        end_listing(listing);
+        return;
     }
-    for (size_t i = 0; rc == CW_OK && i < count; i++) {
-        if (ids[i].size == 0 || ids[i].size >= CW_NODE_ID_MAX)
-            continue;
-        struct listed *node = &listing->nodes[listing->count++];
-        node->listing = listing;
-        memcpy(node->id, ids[i].data, ids[i].size);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (ids[i].size > 0 && ids[i].size < CW_NODE_ID_MAX)
+            memcpy(nodes[kept++].id, ids[i].data, ids[i].size);
     }
+    listing->nodes = nodes;
+    listing->count = kept;
     /* One more than are asked: it ends when the last one was, however many fail at once. */
-    listing->missing = listing->count + 1;
-    for (size_t i = 0; i < listing->count; i++) {
-        int failed = ask_about(&listing->nodes[i]);
+    listing->missing = kept + 1;
+    for (size_t i = 0; i < kept; i++) {
+        nodes[i].listing = listing;
+        int failed = ask_about(listing, &nodes[i]);
         if (failed != CW_OK)
             end_one(listing, failed);
     }
-    end_one(listing, rc);
+    end_one(listing, CW_OK);
 }
 
 int cw_cluster_nodes(struct cw_cluster *cluster, cw_nodes_fn fn, void *arg)

@@ -128,11 +128,12 @@ static void on_group(void *arg, int rc, const struct cw_group_info *info)
 {
     struct cw_api_call *call = arg;
     struct cw_writer *body = begin_body(&call->response);
-    if (rc == CW_OK)
+    if (rc == CW_OK) {
         cw_writer_printf(
             body, "{\"members\":%lld,\"kept\":%lld,\"epoch\":\"%llu\",\"offset\":%llu}\n",
             (long long)info->members, (long long)info->kept, (unsigned long long)info->last.epoch,
             (unsigned long long)info->last.offset);
+    }
     end_call(call, rc);
 }
 

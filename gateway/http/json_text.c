@@ -13,8 +13,10 @@ void cw_json_write_string(struct cw_writer *writer, struct cw_bytes text)
             cw_writer_printf(writer, "\\%c", byte);
         else if (byte < 0x20 || byte == 0x7f)
             cw_writer_printf(writer, "\\u%04x", byte);
+        else if (byte >= 0x80 && !is_utf8)
+            cw_writer_byte(writer, '?');
         else
-            cw_writer_byte(writer, byte < 0x80 || is_utf8 ? (char)byte : '?');
+            cw_writer_byte(writer, text.data[i]);
     }
     cw_writer_byte(writer, '"');
 }
