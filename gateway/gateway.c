@@ -447,16 +447,17 @@ static int build(struct cw_gateway *gateway, const struct cw_gateway_options *op
     gateway->tick = event_new(gateway->base, -1, EV_PERSIST, on_tick, gateway);
     if (gateway->tick == NULL || event_add(gateway->tick, &tick) != 0)
         return CW_ERR_NOMEM;
-    int rc = cw_gateway_set_tokens(gateway, options, error, error_size);
+    /* Listening comes before the rest: it may need rights that nothing after it should have, and no
+     * file is read with. */
+    int rc = build_server(gateway, options, error, error_size);
+    if (rc == CW_OK && options->on_listening != NULL)
+        rc = options->on_listening(options->on_listening_arg, error, error_size);
+    if (rc == CW_OK)
+        rc = cw_gateway_set_tokens(gateway, options, error, error_size);
     if (rc == CW_OK)
         rc = build_chain(gateway);
     if (rc == CW_OK)
         rc = read_schemas(options, error, error_size, &gateway->schemas);
-    /* Listening comes before the rest: it may need rights that nothing after it should have. */
-    if (rc == CW_OK)
-        rc = build_server(gateway, options, error, error_size);
-    if (rc == CW_OK && options->on_listening != NULL)
-        rc = options->on_listening(options->on_listening_arg, error, error_size);
     if (rc == CW_OK)
         rc = build_cluster(gateway, options, error, error_size);
     if (rc == CW_OK)

@@ -114,6 +114,17 @@ class User(Case):
         self.assertEqual(code, 2, said)
         self.assertIn("reach.so", said)
 
+    def test_keys_and_schemas_are_read_as_the_user(self):
+        secret = os.path.join(self.own_folder(), "file")
+        with open(secret, "w", encoding="utf-8") as file:
+            file.write("{}")
+        for words in (("--token-alg", "RS256", "--token-key-file", secret), ("--schema.a", secret)):
+            with self.subTest(words=words):
+                code, said = self.run_briefly("--user", NOBODY, "--redis", "redis://127.0.0.1:1", *words)
+                self.assertEqual(code, 2, said)
+                self.assertIn(secret, said)
+                self.assertIn("Permission denied", said)
+
     def test_a_user_that_can_not_be_one(self):
         for user, expected, says in (("no-such-user", 2, "no such user"), ("root", 2, "that is root")):
             with self.subTest(user=user):
