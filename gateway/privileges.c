@@ -43,6 +43,7 @@ static bool is_user(const struct passwd *user)
 int cw_privileges_drop(const char *user, char *error, size_t error_size)
 {
     errno = 0;
+    /* cppcheck-suppress getpwnamCalled ; there is one thread */
     const struct passwd *entry = getpwnam(user);
     if (entry == NULL)
         return fail(error, error_size, CW_ERR_INVALID, user,
