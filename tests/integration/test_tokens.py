@@ -116,7 +116,7 @@ def bad_tokens():
 
 class Checked(TokenCase):
     """Everything that is asked of a token is asked here."""
-    settings = {"token_secret": SECRET, "token_issuer": "us", "token_audience": "chat",
+    settings = {**TokenCase.settings, "token_issuer": "us", "token_audience": "chat",
                 "max_message": "2MiB"}
 
     def assertNothingDone(self, group):
@@ -337,7 +337,7 @@ class Awaiting(TokenCase):
 
 class Optional(TokenCase):
     """Where none is required."""
-    settings = {"token_secret": SECRET, "require_token": "off"}
+    settings = {**TokenCase.settings, "require_token": "off"}
 
     def test_without_one_everything_is_open_but_what_is_the_nodes_own(self):
         group = self.new_group()

@@ -30,7 +30,8 @@ def bearer(token):
 
 
 class TokenCase(NodeCase):
-    settings = {"token_secret": SECRET}
+    # Who waits for a token is not hurried by a slow machine.
+    settings = {"token_secret": SECRET, "auth_timeout": "10m"}
 
     def come(self, token=None, query="", node=None, packed=False, **options):
         """An enveloped client that shows `token` in its head."""
