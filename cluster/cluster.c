@@ -59,6 +59,7 @@ static void on_turn_end(evutil_socket_t fd, short what, void *arg)
     struct cw_cluster *cluster = arg;
     (void)fd;
     (void)what;
+    cw_publisher_flush(&cluster->publisher);
     write_registry(cluster);
     cw_replicas_flush(&cluster->replicas); /* last: it holds up what comes behind it */
 }
@@ -254,8 +255,9 @@ static int build(struct cw_cluster *cluster, const struct cw_cluster_options *op
     cw_event_stream_init(&cluster->stream, &cluster->registry, cluster->prefix,
                          options->events_mask, options->events_max);
     cw_memberships_init(&cluster->memberships, &cluster->interests, &cluster->registry);
-    rc = cw_replicas_start(&cluster->replicas, cluster->base, cluster->endpoint, request_flush,
-                           cluster);
+    cw_publisher_init(&cluster->publisher, cluster->endpoint, request_flush, cluster);
+    rc = cw_replicas_start(&cluster->replicas, cluster->base, cluster->endpoint,
+                           &cluster->publisher, request_flush, cluster);
     if (rc < 0)
         return rc;
     rc = cw_seats_init(&cluster->seats, cluster->base, cluster->endpoint, cluster->prefix);
@@ -365,6 +367,7 @@ void cw_cluster_destroy(struct cw_cluster *cluster)
     cw_log_reader_finish(&cluster->reader);
     cw_event_stream_finish(&cluster->stream);
     cw_replicas_finish(&cluster->replicas);
+    cw_publisher_finish(&cluster->publisher);
     cw_seats_finish(&cluster->seats);
     if (cluster->on_left != NULL)
         cluster->on_left(cluster->on_left_arg, CW_ERR_CANCELLED);

@@ -34,6 +34,18 @@ CW_MUST_CHECK int cw_functions_publish(struct cw_endpoint *endpoint, const char 
                                        const struct cw_history_limits *limits, cw_published_fn fn,
                                        void *arg);
 
+/** Most messages in one call. */
+#define CW_FUNCTIONS_PUBLISH_MAX 64
+
+/** `published`: of each of the `count` messages, in order; NULL unless `rc` is CW_OK. */
+typedef void (*cw_published_many_fn)(void *arg, int rc, const struct cw_published *published,
+                                     size_t count);
+/** cw_node_publish_many: the same for up to CW_FUNCTIONS_PUBLISH_MAX messages without keys. */
+CW_MUST_CHECK int cw_functions_publish_many(struct cw_endpoint *endpoint, const char *key,
+                                            const struct cw_message *messages, size_t count,
+                                            const struct cw_history_limits *limits,
+                                            cw_published_many_fn fn, void *arg);
+
 struct cw_functions_member {
     const char *uuid;
     const char *user;    /* NULL: none */

@@ -13,6 +13,7 @@
 #include "log_reader.h"
 #include "membership.h"
 #include "names.h"
+#include "publisher.h"
 #include "redis_url.h"
 #include "registry.h"
 #include "replicas.h"
@@ -39,6 +40,7 @@ struct cw_cluster {
     struct cw_memberships memberships;
     struct cw_inboxes inboxes;
     struct cw_event_stream stream;
+    struct cw_publisher publisher;
     struct cw_replicas replicas;
     struct cw_seats seats;
     struct cw_lease lease;

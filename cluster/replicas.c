@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "functions.h"
+#include "publisher.h"
 
 #include <event2/event.h>
 
@@ -150,7 +151,7 @@ int cw_replicas_publish(struct cw_replicas *replicas, const char *key,
 {
     struct held *held = NULL;
     if (replicas->needed == 0)
-        return cw_functions_publish(replicas->endpoint, key, message, limits, fn, arg);
+        return cw_publisher_publish(replicas->publisher, key, message, limits, fn, arg);
     int rc = hold(replicas, arg, &held);
     if (rc != CW_OK) {
         CW_STAT(publish_refused_total)++;
@@ -255,9 +256,11 @@ void cw_replicas_init(struct cw_replicas *replicas)
 }
 
 int cw_replicas_start(struct cw_replicas *replicas, struct event_base *base,
-                      struct cw_endpoint *endpoint, void (*request_flush)(void *arg), void *arg)
+                      struct cw_endpoint *endpoint, struct cw_publisher *publisher,
+                      void (*request_flush)(void *arg), void *arg)
 {
     replicas->endpoint = endpoint;
+    replicas->publisher = publisher;
     replicas->request_flush = request_flush;
     replicas->arg = arg;
     replicas->timer = evtimer_new(base, on_timer, replicas);

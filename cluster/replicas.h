@@ -36,7 +36,8 @@ struct event_base;
 
 struct cw_replicas {
     struct cw_endpoint *endpoint;
-    struct event *timer; /* the next WAIT, after one that came back with too few */
+    struct cw_publisher *publisher; /* where nothing is held */
+    struct event *timer;            /* the next WAIT, after one that came back with too few */
     /** Asks for cw_replicas_flush() at the end of the turn. */
     void (*request_flush)(void *arg);
     void *arg;
@@ -51,12 +52,12 @@ struct cw_replicas {
 /** Half-built is fine for finish. */
 void cw_replicas_init(struct cw_replicas *replicas);
 CW_MUST_CHECK int cw_replicas_start(struct cw_replicas *replicas, struct event_base *base,
-                                    struct cw_endpoint *endpoint, void (*request_flush)(void *arg),
-                                    void *arg);
+                                    struct cw_endpoint *endpoint, struct cw_publisher *publisher,
+                                    void (*request_flush)(void *arg), void *arg);
 /** After the endpoint is gone: what is held still gets CW_ERR_TIMEOUT. */
 void cw_replicas_finish(struct cw_replicas *replicas);
 
-/** As cw_functions_publish and cw_functions_send; CW_ERR_UNAVAILABLE also if too much is held. */
+/** As cw_publisher_publish and cw_functions_send; CW_ERR_UNAVAILABLE also if too much is held. */
 CW_MUST_CHECK int cw_replicas_publish(struct cw_replicas *replicas, const char *key,
                                       const struct cw_message *message,
                                       const struct cw_history_limits *limits, cw_published_fn fn,

@@ -17,21 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a function is called with: its one key, and its arguments. */
-struct call {
-    struct fake_store *store;
-    struct cw_bytes key;
-    const struct cw_bytes *args;
-    size_t count;
-};
-
-static long long number_of(struct cw_bytes text)
-{
-    char digits[32];
-    (void)snprintf(digits, sizeof(digits), "%.*s", (int)text.size, text.data);
-    return strtoll(digits, NULL, 10);
-}
-
 /* Numbers of more than 2^53 are strings. */
 static redisReply *epoch_reply(uint64_t epoch)
 {
@@ -44,119 +29,6 @@ static redisReply *position_reply(struct cw_position position)
 {
     char text[CW_POSITION_TEXT_SIZE];
     return fake_reply_text(cw_bytes_make(text, cw_position_write(text, position)));
-}
-
-/* `key` and what is behind it. */
-static struct cw_bytes sibling(const struct call *call, const char *suffix,
-                               char space[CW_KEY_MAX + 4])
-{
-    int size =
-        snprintf(space, CW_KEY_MAX + 4, "%.*s%s", (int)call->key.size, call->key.data, suffix);
-    return cw_bytes_make(space, (size_t)size);
-}
-
-/* publish */
-
-struct limits {
-    long long size, ttl_ms, bytes, keys_max;
-};
-
-static struct limits read_limits(struct cw_bytes text)
-{
-    char copy[128];
-    struct limits limits = {0};
-    (void)snprintf(copy, sizeof(copy), "%.*s", (int)text.size, text.data);
-    (void)sscanf(copy, "%lld %lld %lld %lld", &limits.size, &limits.ttl_ms, &limits.bytes,
-                 &limits.keys_max);
-    return limits;
-}
-
-static void spublish(const struct call *call, const struct cw_envelope *envelope)
-{
-    struct cw_writer writer;
-    cw_writer_init(&writer);
-    cw_envelope_encode(&writer, envelope);
-    char topic[CW_KEY_MAX];
-    (void)snprintf(topic, sizeof(topic), "%.*s", (int)call->key.size, call->key.data);
-    call->store->on_publish(call->store->arg, true, topic, cw_writer_view(&writer));
-    cw_writer_finish(&writer);
-}
-
-static void append(const struct call *call, struct fake_group *group, struct cw_envelope *envelope)
-{
-    struct fake_store *store = call->store;
-    struct fake_entry entry = {.position = group->tip};
-    struct cw_writer body;
-    entry.position.offset++;
-    if (group->boot != store->boot || group->tip.offset == 0) {
-        entry.has_previous = true;
-        entry.previous = group->tip;
-        entry.position.epoch = ++store->last_epoch;
-        entry.position.offset = 1;
-        group->boot = store->boot;
-    }
-    cw_writer_init(&body);
-    cw_envelope_encode_body(&body, &envelope->message);
-    entry.body = cw_buf_copy(cw_writer_view(&body));
-    cw_writer_finish(&body);
-    fake_group_push(group, &entry);
-    envelope->message.is_logged = true;
-    envelope->message.position = entry.position;
-    envelope->has_predecessor = entry.has_previous;
-    envelope->predecessor = entry.previous;
-    if (store->on_append != NULL)
-        store->on_append(store->arg, group, &entry);
-}
-
-/* What is published without history is in no log: the ids before it end, too. */
-static void end_log(struct fake_group *group)
-{
-    fake_group_drop_oldest(group, group->count);
-    group->tip = (struct cw_position){0, 0};
-}
-
-static void apply_limits(struct fake_group *group, const struct limits *limits)
-{
-    if (group->count > (size_t)limits->size)
-        fake_group_drop_oldest(group, group->count - (size_t)limits->size);
-    while (group->count > 1 && group->bytes > (size_t)limits->bytes)
-        fake_group_drop_oldest(group, 1);
-}
-
-static redisReply *publish(const struct call *call)
-{
-    struct limits limits = read_limits(call->args[4]);
-    struct cw_bytes key = call->args[5];
-    struct fake_group *group = fake_group_make(call->store, call->key);
-    char space[CW_KEY_MAX + 4];
-    struct cw_bytes keys = sibling(call, ":k", space);
-    struct cw_envelope envelope = {
-        .message = {.type = (enum cw_payload_type)number_of(call->args[0]),
-                    .skips_sender = number_of(call->args[1]) == 1,
-                    .from = call->args[2],
-                    .payload = call->args[3]}};
-    redisReply *reply = fake_reply_array();
-    const char *known = key.size == 0 ? NULL : fake_hash_get(call->store, keys, key);
-    if (known != NULL) {
-        fake_reply_add(reply, fake_reply_text(cw_bytes_text(known)));
-        fake_reply_add(reply, fake_reply_integer(1));
-        return reply;
-    }
-    char id[CW_POSITION_TEXT_SIZE];
-    struct cw_bytes id_text = {id, 0};
-    if (limits.size > 0) {
-        append(call, group, &envelope);
-        apply_limits(group, &limits);
-        id_text.size = cw_position_write(id, envelope.message.position);
-    } else {
-        end_log(group);
-    }
-    spublish(call, &envelope);
-    if (key.size > 0)
-        (void)fake_hash_set(call->store, keys, key, id_text);
-    fake_reply_add(reply, fake_reply_text(id_text));
-    fake_reply_add(reply, fake_reply_integer(0));
-    return reply;
 }
 
 /* vouch, read, join, leave, members */
@@ -200,11 +72,11 @@ static redisReply *tip_reply(struct cw_position tip)
     return reply;
 }
 
-static redisReply *vouch(const struct call *call)
+static redisReply *vouch(const struct fake_call *call)
 {
     struct fake_group *group = fake_group_make(call->store, call->key);
-    struct cw_position at = {(uint64_t)number_of(call->args[0]),
-                             (uint64_t)number_of(call->args[1])};
+    struct cw_position at = {(uint64_t)fake_number(call->args[0]),
+                             (uint64_t)fake_number(call->args[1])};
     struct cw_position known = find_loss(group, at);
     if (cw_position_compare(at, group->tip) > 0) {
         struct cw_position to = {++call->store->last_epoch, 0};
@@ -226,13 +98,13 @@ static redisReply *vouch(const struct call *call)
     return tip_reply(to);
 }
 
-static redisReply *read_log(const struct call *call)
+static redisReply *read_log(const struct fake_call *call)
 {
     const struct fake_group *group = fake_group_find(call->store, call->key);
-    struct cw_position since = {(uint64_t)number_of(call->args[0]),
-                                (uint64_t)number_of(call->args[1])};
+    struct cw_position since = {(uint64_t)fake_number(call->args[0]),
+                                (uint64_t)fake_number(call->args[1])};
     struct cw_position tip = group == NULL ? (struct cw_position){0, 0} : group->tip;
-    size_t left = (size_t)number_of(call->args[2]);
+    size_t left = (size_t)fake_number(call->args[2]);
     size_t bytes = 0;
     redisReply *reply = fake_reply_array();
     fake_reply_add(reply, epoch_reply(tip.epoch));
@@ -242,7 +114,7 @@ static redisReply *read_log(const struct call *call)
         const struct fake_entry *entry = &group->entries[i];
         if (cw_position_compare(entry->position, since) <= 0)
             continue;
-        if (left == 0 || bytes >= (size_t)number_of(call->args[3])) {
+        if (left == 0 || bytes >= (size_t)fake_number(call->args[3])) {
             reply->element[2]->integer = 1;
             break;
         }
@@ -266,11 +138,11 @@ static struct cw_bytes uuid_of_joiner(struct cw_bytes joiner)
     return space == NULL ? joiner : cw_bytes_make(joiner.data, (size_t)(space - joiner.data));
 }
 
-static redisReply *join(const struct call *call)
+static redisReply *join(const struct fake_call *call)
 {
     char space[CW_KEY_MAX + 4];
     char value[256];
-    struct cw_bytes members = sibling(call, ":m", space);
+    struct cw_bytes members = fake_sibling(call, ":m", space);
     struct fake_group *group = fake_group_make(call->store, call->key);
     for (size_t i = 3; i + 1 < call->count; i += 2) { /* cfg, node, whether it is watched */
         bool has_user = call->args[i + 1].size > 0;
@@ -280,8 +152,8 @@ static redisReply *join(const struct call *call)
         (void)fake_hash_set(call->store, members, uuid_of_joiner(call->args[i]),
                             cw_bytes_make(value, (size_t)size));
     }
-    if (read_limits(call->args[0]).size == 0)
-        end_log(group);
+    if (fake_limits_read(call->args[0]).size == 0)
+        fake_log_end(group);
     redisReply *reply = fake_reply_array();
     fake_reply_add(reply, epoch_reply(group->tip.epoch));
     fake_reply_add(reply, fake_reply_integer((long long)group->tip.offset));
@@ -295,10 +167,10 @@ static bool is_of_node(const char *value, struct cw_bytes node)
            (value[node.size] == '\0' || value[node.size] == ' ');
 }
 
-static redisReply *leave(const struct call *call)
+static redisReply *leave(const struct fake_call *call)
 {
     char space[CW_KEY_MAX + 4];
-    struct cw_bytes members = sibling(call, ":m", space);
+    struct cw_bytes members = fake_sibling(call, ":m", space);
     long long removed = 0;
     for (size_t i = 1; i < call->count; i++) {
         const char *value = fake_hash_get(call->store, members, call->args[i]);
@@ -317,19 +189,19 @@ static int compare_fields(const void *a, const void *b)
 }
 
 /* Sorted; a cursor is how many were told. */
-static redisReply *members(const struct call *call)
+static redisReply *members(const struct fake_call *call)
 {
     const struct fake_field *all[2000];
     char space[CW_KEY_MAX + 4];
-    const struct fake_hash *hash = fake_hash_find(call->store, sibling(call, ":m", space));
+    const struct fake_hash *hash = fake_hash_find(call->store, fake_sibling(call, ":m", space));
     size_t total = 0;
     struct cw_map_node *n = hash == NULL ? NULL : cw_map_next(&hash->fields, NULL);
     for (; n != NULL && total < 2000; n = cw_map_next(&hash->fields, n))
         all[total++] = CW_CONTAINER(n, struct fake_field, in_fields);
     qsort(all, total, sizeof(all[0]), compare_fields);
 
-    size_t first = (size_t)number_of(call->args[0]);
-    size_t end = first + (size_t)number_of(call->args[1]);
+    size_t first = (size_t)fake_number(call->args[0]);
+    size_t end = first + (size_t)fake_number(call->args[1]);
     redisReply *reply = fake_reply_array();
     fake_reply_add(reply, epoch_reply(end < total ? end : 0));
     for (size_t i = first; i < end && i < total; i++) {
@@ -345,13 +217,13 @@ static redisReply *members(const struct call *call)
 
 /* Channels and nodes. */
 
-static bool is_owner(const struct call *call)
+static bool is_owner(const struct fake_call *call)
 {
     const char *node = fake_hash_get(call->store, call->key, cw_bytes_text("node"));
     return node != NULL && cw_bytes_is(call->args[0], node);
 }
 
-static redisReply *mark(const struct call *call)
+static redisReply *mark(const struct fake_call *call)
 {
     char field[CW_GROUP_NAME_MAX + 3];
     if (!is_owner(call))
@@ -379,16 +251,16 @@ static redisReply *groups_of(const struct fake_hash *hash)
 }
 
 /* node, generation, limits, fields -> {generation, the node before, its groups, inbox} */
-static redisReply *attach(const struct call *call)
+static redisReply *attach(const struct fake_call *call)
 {
     const char *node = fake_hash_get(call->store, call->key, cw_bytes_text("node"));
     const char *generation = fake_hash_get(call->store, call->key, cw_bytes_text("gen"));
     const char *space = memchr(call->args[1].data, ' ', call->args[1].size);
     size_t digits = space == NULL ? call->args[1].size : (size_t)(space - call->args[1].data);
-    long long expected = number_of(cw_bytes_make(call->args[1].data, digits));
+    long long expected = fake_number(cw_bytes_make(call->args[1].data, digits));
     struct cw_bytes earlier = cw_bytes_make(call->args[1].data + digits + 1,
                                             space == NULL ? 0 : call->args[1].size - digits - 1);
-    long long found = generation == NULL ? 0 : number_of(cw_bytes_text(generation));
+    long long found = generation == NULL ? 0 : fake_number(cw_bytes_text(generation));
     char next[24];
     redisReply *reply = fake_reply_array();
     bool is_own = node != NULL && (cw_bytes_is(call->args[0], node) || cw_bytes_is(earlier, node));
@@ -412,7 +284,7 @@ static redisReply *attach(const struct call *call)
 }
 
 /* Nothing is ever sent to a channel. */
-static redisReply *inbox(const struct call *call)
+static redisReply *inbox(const struct fake_call *call)
 {
     redisReply *reply = fake_reply_array();
     (void)call;
@@ -423,7 +295,7 @@ static redisReply *inbox(const struct call *call)
 }
 
 /* Those that are listed and have no lease: the time of leases does not pass here, data is lost. */
-static redisReply *dead_nodes(const struct call *call)
+static redisReply *dead_nodes(const struct fake_call *call)
 {
     redisReply *reply = fake_reply_array();
     const struct fake_hash *nodes = fake_hash_find(call->store, call->key);
@@ -438,7 +310,7 @@ static redisReply *dead_nodes(const struct call *call)
     return reply;
 }
 
-static redisReply *detach(const struct call *call)
+static redisReply *detach(const struct fake_call *call)
 {
     struct fake_hash *hash = fake_hash_find(call->store, call->key);
     bool owned = is_owner(call);
@@ -452,7 +324,7 @@ static redisReply *detach(const struct call *call)
     return reply;
 }
 
-static redisReply *renew(const struct call *call)
+static redisReply *renew(const struct fake_call *call)
 {
     if (call->count > 1 && cw_bytes_is(call->args[1], "new") &&
         fake_hash_find(call->store, call->key) == NULL)
@@ -460,7 +332,7 @@ static redisReply *renew(const struct call *call)
     return fake_reply_integer(fake_hash_find(call->store, call->key) != NULL);
 }
 
-static redisReply *list_node(const struct call *call)
+static redisReply *list_node(const struct fake_call *call)
 {
     if (call->count == 1)
         return fake_reply_integer(fake_hash_unset(call->store, call->key, call->args[0]));
@@ -468,7 +340,7 @@ static redisReply *list_node(const struct call *call)
     return fake_reply_integer(1);
 }
 
-static redisReply *version(const struct call *call)
+static redisReply *version(const struct fake_call *call)
 {
     (void)call;
     return fake_reply_integer(1000000);
@@ -478,17 +350,27 @@ static redisReply *run_function(struct fake_store *store, const struct cw_bytes 
 {
     static const struct {
         const char *name;
-        redisReply *(*run)(const struct call *call);
+        redisReply *(*run)(const struct fake_call *call);
     } rows[] = {
-        {"cw_version", version},      {"cw_node_publish", publish}, {"cw_node_read", read_log},
-        {"cw_node_vouch", vouch},     {"cw_node_join", join},       {"cw_node_leave", leave},
-        {"cw_node_members", members}, {"cw_node_mark", mark},       {"cw_node_detach", detach},
-        {"cw_node_renew", renew},     {"cw_node_list", list_node},  {"cw_node_attach", attach},
-        {"cw_node_inbox", inbox},     {"cw_node_dead", dead_nodes},
+        {"cw_version", version},
+        {"cw_node_publish", fake_publish},
+        {"cw_node_publish_many", fake_publish_many},
+        {"cw_node_read", read_log},
+        {"cw_node_vouch", vouch},
+        {"cw_node_join", join},
+        {"cw_node_leave", leave},
+        {"cw_node_members", members},
+        {"cw_node_mark", mark},
+        {"cw_node_detach", detach},
+        {"cw_node_renew", renew},
+        {"cw_node_list", list_node},
+        {"cw_node_attach", attach},
+        {"cw_node_inbox", inbox},
+        {"cw_node_dead", dead_nodes},
     };
-    struct call call = {.store = store};
+    struct fake_call call = {.store = store};
     if (count > 3)
-        call = (struct call){store, args[3], args + 4, count - 4};
+        call = (struct fake_call){store, args[3], args + 4, count - 4};
     for (size_t i = 0; store->has_library && i < sizeof(rows) / sizeof(rows[0]); i++)
         if (cw_bytes_is(args[1], rows[i].name))
             return rows[i].run(&call);
@@ -563,7 +445,7 @@ static redisReply *run_srandmember(struct fake_store *store, const struct cw_byt
 {
     redisReply *reply = fake_reply_array();
     const struct fake_hash *set = fake_hash_find(store, args[1]);
-    long long left = count > 2 ? number_of(args[2]) : 1;
+    long long left = count > 2 ? fake_number(args[2]) : 1;
     for (struct cw_map_node *n = set == NULL ? NULL : cw_map_next(&set->fields, NULL);
          n != NULL && left > 0; n = cw_map_next(&set->fields, n), left--)
         fake_reply_add(reply, fake_reply_text(cw_bytes_text(

@@ -115,13 +115,15 @@ static void publishes_in_flight_are_told_by_what_is_known_of_them(void **state)
         path_start(&path, 2, 1);
         struct path_client *ann = path_member(&path, 0, "room");
         fake_redis_hold(path.redis, FAKE_CALLS);
-        for (int id = 1; id <= 3; id++)
+        for (int id = 1; id <= 3; id++) {
             path_say(ann, "{'op':'publish','id':%d,'group':'room','data':%d}", id, id);
+            fake_time_run(); /* a turn of its own, a call of its own */
+        }
         fake_redis_step(path.redis, 1);
         fake_redis_drop(path.redis, 0, FAKE_COMMANDS, rows[i].loss);
         fake_redis_release(path.redis, FAKE_CALLS);
-        path_expect(ann, "{'op':'ok','id':1,'epoch':'1','offset':1}");
         path_expect_message(ann, "room", ann, 1, 1, "1");
+        path_expect(ann, "{'op':'ok','id':1,'epoch':'1','offset':1}");
         path_expect_start(ann, "{'op':'error','id':2,'code':'%s'", rows[i].code);
         path_expect_start(ann, "{'op':'error','id':3,'code':'%s'", rows[i].code);
         fake_time_advance(RECONNECT_MS);

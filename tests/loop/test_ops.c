@@ -1,6 +1,7 @@
 /* test_ops.c - ops on their way: order of answers, waiting, deadlines, what Redis is told of joins.
  */
 #include "base/stats.h"
+#include "functions.h"
 #include "handlers/dispatch.h"
 #include "loop/path.h"
 
@@ -28,9 +29,11 @@ static void answers_come_in_the_order_of_the_ops(void **state)
     struct path_client *ann = path_json(path, 0);
     fake_redis_hold(path->redis, FAKE_CALLS);
     path_say(ann, "{'op':'publish','id':1,'group':'room','data':1}");
+    fake_time_run(); /* a turn of its own, a call of its own */
     path_say(ann, "{'op':'ping','id':2}");
     path_say(ann, "{'op':'dance','id':3}");
     path_say(ann, "{'op':'publish','group':'room','data':2}"); /* no id, no answer */
+    fake_time_run();
     path_say(ann, "{'op':'leave','id':4,'group':'hall'}");
     path_say(ann, "{'op':'members','id':'five','group':'room'}");
     path_say(ann, "{'op':'ping'}");
@@ -175,9 +178,12 @@ static void a_join_divides_messages_at_the_id_in_its_ok(void **state)
     path_say(ann, "{'op':'join','id':1,'group':'room'}");
     fake_time_run();
     path_say(far, "{'op':'publish','group':'room','data':1}");
+    fake_time_run();
     path_say(far, "{'op':'publish','group':'room','data':2}");
+    fake_time_run();
     fake_redis_step(path->redis, 1); /* marked: the join goes behind these two */
     path_say(far, "{'op':'publish','group':'room','data':3}");
+    fake_time_run();
     fake_redis_hold(path->redis, FAKE_PUSHES | FAKE_ANSWERS);
     fake_redis_step(path->redis, 2);
     assert_false(path_is_member(path, ann, "room"));
@@ -504,8 +510,10 @@ static void a_client_with_1024_unanswered_ops_is_not_read_until_half_are_answere
     struct path_client *ann = path_json(path, 0);
     uint64_t paused = CW_STAT(client_input_paused_total);
     fake_redis_hold(path->redis, FAKE_CALLS);
-    for (int i = 0; i < 1023; i++)
+    for (int i = 0; i < 1023; i++) {
         path_say(ann, "{'op':'publish','group':'room','data':1}");
+        fake_time_run();
+    }
     assert_false(ann->is_paused);
     path_say(ann, "{'op':'publish','group':'room','data':1}");
     assert_true(ann->is_paused);
@@ -518,7 +526,62 @@ static void a_client_with_1024_unanswered_ops_is_not_read_until_half_are_answere
     fake_redis_release(path->redis, FAKE_CALLS);
     fake_time_run();
     assert_false(ann->is_paused);
-    assert_int_equal(fake_redis_said(path->redis, "cw_node_publish"), 1025);
+    assert_int_equal(fake_redis_said(path->redis, "cw_node_publish"), 1024);
+    assert_int_equal(fake_redis_said(path->redis, "cw_node_publish_many"), 1); /* the last two */
+}
+
+/* Calls. */
+
+static void messages_of_one_turn_to_one_group_are_one_call(void **state)
+{
+    struct path *path = *state;
+    struct path_client *ann = path_json(path, 0);
+    struct path_client *bob = path_member(path, 1, "room");
+    int count = CW_FUNCTIONS_PUBLISH_MAX + 1;
+    for (int i = 1; i <= count; i++)
+        path_say(ann, "{'op':'publish','id':%d,'group':'room','data':%d}", i, i);
+    fake_time_run();
+    assert_int_equal(fake_redis_said(path->redis, "cw_node_publish_many"), 1);
+    assert_int_equal(fake_redis_said(path->redis, "cw_node_publish"), 2);
+    for (int i = 1; i <= count; i++)
+        path_expect(ann, "{'op':'ok','id':%d,'epoch':'1','offset':%d}", i, i);
+    path_expect_numbers(bob, "room", ann, 1, 1, (unsigned)count);
+}
+
+static void messages_of_one_turn_keep_their_order_over_groups_and_with_keys(void **state)
+{
+    struct path *path = *state;
+    struct path_client *ann = path_json(path, 0);
+    struct path_client *bob = path_member(path, 1, "room");
+    fake_redis_hold(path->redis, FAKE_CALLS);
+    path_say(ann, "{'op':'publish','id':1,'group':'room','data':1}");
+    path_say(ann, "{'op':'publish','id':2,'group':'room','data':2,'key':'k'}");
+    path_say(ann, "{'op':'publish','id':3,'group':'room','data':3}");
+    path_say(ann, "{'op':'publish','id':4,'group':'room','data':4}");
+    path_say(ann, "{'op':'publish','id':5,'group':'hall','data':5}");
+    path_say(ann, "{'op':'publish','id':6,'group':'room','data':5}");
+    fake_time_run();
+    assert_int_equal(fake_redis_pending(path->redis), 5);
+    fake_redis_release(path->redis, FAKE_CALLS);
+    fake_time_run();
+    for (int i = 1; i <= 4; i++)
+        path_expect(ann, "{'op':'ok','id':%d,'epoch':'1','offset':%d}", i, i);
+    path_expect(ann, "{'op':'ok','id':5,'epoch':'2','offset':1}");
+    path_expect(ann, "{'op':'ok','id':6,'epoch':'1','offset':5}");
+    path_expect_numbers(bob, "room", ann, 1, 1, 5);
+}
+
+static void messages_that_wait_as_the_link_is_lost_are_unavailable(void **state)
+{
+    struct path *path = *state;
+    struct path_client *ann = path_member(path, 0, "room");
+    path_say(ann, "{'op':'publish','id':1,'group':'room','data':1}");
+    path_say(ann, "{'op':'publish','id':2,'group':'room','data':2}");
+    fake_redis_drop(path->redis, 0, FAKE_COMMANDS, FAKE_NOT_SENT);
+    fake_time_run();
+    path_expect_start(ann, "{'op':'error','id':1,'code':'unavailable'");
+    path_expect_start(ann, "{'op':'error','id':2,'code':'unavailable'");
+    assert_int_equal(fake_redis_said(path->redis, "cw_node_publish"), 0);
 }
 
 static void beyond_what_may_be_in_flight_ops_are_refused(void **state)
@@ -527,8 +590,10 @@ static void beyond_what_may_be_in_flight_ops_are_refused(void **state)
     struct path_client *ann = path_member(path, 0, "room");
     path->redis->in_flight_max = 3;
     fake_redis_hold(path->redis, FAKE_CALLS);
-    for (int i = 1; i <= 4; i++)
+    for (int i = 1; i <= 4; i++) {
         path_say(ann, "{'op':'publish','id':%d,'group':'room','data':1}", i);
+        fake_time_run();
+    }
     path_say(ann, "{'op':'join','id':5,'group':'hall'}");
     path_say(ann, "{'op':'members','id':6,'group':'hall'}");
     fake_redis_release(path->redis, FAKE_CALLS);
@@ -565,6 +630,9 @@ int main(void)
         path_test(a_leave_that_times_out_is_done_all_the_same),
         path_test(errors_of_redis_are_told_as_what_they_mean),
         path_test(a_client_with_1024_unanswered_ops_is_not_read_until_half_are_answered),
+        path_test(messages_of_one_turn_to_one_group_are_one_call),
+        path_test(messages_of_one_turn_keep_their_order_over_groups_and_with_keys),
+        path_test(messages_that_wait_as_the_link_is_lost_are_unavailable),
         path_test(beyond_what_may_be_in_flight_ops_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
