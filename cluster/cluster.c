@@ -80,6 +80,7 @@ static void on_held(void *arg)
 static void on_up(void *arg, bool is_same_course)
 {
     struct cw_cluster *cluster = arg;
+    cw_ban_mirror_on_up(&cluster->bans); /* first: its answer comes before any channel is known */
     if (!is_same_course) /* the end of its log may be lost, though the lease is not */
         cw_registry_distrust(&cluster->registry);
     cw_log_reader_on_up(&cluster->reader, !is_same_course);
@@ -98,6 +99,7 @@ static void on_down(void *arg)
 {
     struct cw_cluster *cluster = arg;
     cw_lease_stop(&cluster->lease);
+    cw_ban_mirror_on_down(&cluster->bans);
     cw_event_stream_on_down(&cluster->stream); /* the reaper may wait for it */
     cw_reaper_stop(cluster->reaper);
     cw_sweeper_stop(cluster->sweeper);
@@ -141,6 +143,8 @@ static void on_node_message(void *arg, struct cw_bytes bytes)
         cw_inboxes_on_request(&cluster->inboxes, bytes);
     else if (take_word(&bytes, "taken "))
         cw_registry_on_taken(&cluster->registry, bytes);
+    else if (take_word(&bytes, "bans "))
+        cw_ban_mirror_on_message(&cluster->bans, bytes);
     else
         cw_log_debug(cw_log_node(), "message of unknown kind on the node's topic, %zu bytes",
                      bytes.size);
@@ -260,6 +264,9 @@ static int build(struct cw_cluster *cluster, const struct cw_cluster_options *op
                            &cluster->publisher, request_flush, cluster);
     if (rc < 0)
         return rc;
+    rc = cw_ban_mirror_init(&cluster->bans, cluster->base, cluster->endpoint, cluster->prefix);
+    if (rc < 0)
+        return rc;
     rc = cw_seats_init(&cluster->seats, cluster->base, cluster->endpoint, cluster->prefix);
     if (rc < 0)
         return rc;
@@ -369,6 +376,7 @@ void cw_cluster_destroy(struct cw_cluster *cluster)
     cw_replicas_finish(&cluster->replicas);
     cw_publisher_finish(&cluster->publisher);
     cw_seats_finish(&cluster->seats);
+    cw_ban_mirror_finish(&cluster->bans);
     if (cluster->on_left != NULL)
         cluster->on_left(cluster->on_left_arg, CW_ERR_CANCELLED);
     cw_memberships_finish(&cluster->memberships);

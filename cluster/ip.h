@@ -26,4 +26,13 @@ bool cw_ip_parse(struct cw_bytes text, struct cw_ip *ret_ip);
  */
 size_t cw_ip_write_party(const struct cw_ip *ip, char ret_text[CW_IP_TEXT_SIZE]);
 
+#define CW_IP_BITS 128
+/**
+ * Reads an address or a network, "10.0.0.0/8" or "2001:db8::/32": its first `*ret_bits` bits of
+ * CW_IP_BITS; the others are 0. An address alone has all of them. False: it is none.
+ */
+bool cw_ip_parse_network(struct cw_bytes text, struct cw_ip *ret_ip, unsigned *ret_bits);
+/** All but the first `bits` bits become 0. */
+void cw_ip_mask(struct cw_ip *ip, unsigned bits);
+
 #endif

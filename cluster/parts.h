@@ -6,6 +6,7 @@
 
 #include <chanway/cluster.h>
 
+#include "ban_mirror.h"
 #include "event_stream.h"
 #include "inbox.h"
 #include "interest.h"
@@ -43,6 +44,7 @@ struct cw_cluster {
     struct cw_publisher publisher;
     struct cw_replicas replicas;
     struct cw_seats seats;
+    struct cw_ban_mirror bans;
     struct cw_lease lease;
     struct cw_reaper *reaper;
     struct cw_sweeper *sweeper;

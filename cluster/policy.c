@@ -7,3 +7,8 @@ struct cw_seats *cw_cluster_seats(struct cw_cluster *cluster)
 {
     return &cluster->seats;
 }
+
+struct cw_ban_mirror *cw_cluster_bans(struct cw_cluster *cluster)
+{
+    return &cluster->bans;
+}

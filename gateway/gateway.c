@@ -16,6 +16,7 @@
 #include "http/about.h"
 #include "http/health.h"
 #include "middleware/auth.h"
+#include "middleware/bans.h"
 #include "middleware/chain.h"
 #include "middleware/limits.h"
 #include "middleware/schema.h"
@@ -48,6 +49,7 @@ struct cw_gateway {
     struct cw_chain chain;
     struct cw_schemas *schemas; /* NULL: none */
     size_t schema_index;        /* of their middleware in the chain */
+    struct cw_ban_guard *ban_guard;
     void (*on_ready)(void *arg);
     void *on_ready_arg;
     struct cw_history_limits (*history)(void *arg, struct cw_bytes group);
@@ -218,7 +220,15 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 /* What is built in is asked before whatever the application adds. */
 static int build_chain(struct cw_gateway *gateway)
 {
-    return cw_chain_add(&gateway->chain, &cw_auth_middleware);
+    struct cw_chain *chain = &gateway->chain;
+    int rc = cw_ban_guard_add(chain);
+    if (rc == CW_OK)
+        rc = cw_chain_add(chain, &cw_auth_middleware);
+    if (rc == CW_OK)
+        rc = cw_ban_guard_add(chain);
+    if (rc == CW_OK)
+        rc = cw_limits_add(chain, &gateway->node);
+    return rc;
 }
 
 void cw_gateway_options_init(struct cw_gateway_options *options)
@@ -396,8 +406,6 @@ static int build_node(struct cw_gateway *gateway, const struct cw_gateway_option
     node->keeps_query = options->keeps_query;
     node->slow_policy = options->slow_policy;
     node->slow_policy_arg = options->slow_policy_arg;
-    if (cw_limits_add(&gateway->chain, node) != CW_OK)
-        return CW_ERR_NOMEM;
     if (options->keeps_headers != NULL &&
         (node->keeps_headers = strdup(options->keeps_headers)) == NULL)
         return CW_ERR_NOMEM;
@@ -465,6 +473,8 @@ static int build(struct cw_gateway *gateway, const struct cw_gateway_options *op
     if (rc == CW_OK)
         rc = add_schemas(gateway);
     if (rc == CW_OK)
+        rc = cw_ban_guard_create(gateway->base, &gateway->node, &gateway->ban_guard);
+    if (rc == CW_OK)
         rc = cw_ws_server_start(gateway->server, error, error_size);
     if (rc == CW_OK)
         rc = cw_cluster_start(gateway->cluster, error, error_size);
@@ -504,6 +514,7 @@ void cw_gateway_destroy(struct cw_gateway *gateway)
     if (gateway == NULL)
         return;
     cw_ws_server_destroy(gateway->server);
+    cw_ban_guard_destroy(gateway->ban_guard);
     cw_cluster_destroy(gateway->cluster);
     cw_node_finish(&gateway->node);
     cw_chain_finish(&gateway->chain);

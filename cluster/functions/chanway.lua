@@ -3,9 +3,9 @@
 --
 -- cw_NAME is the API of back ends and administrators: it checks everything it is given. cw_node_NAME
 -- is called by nodes, which have checked names and payloads already. Both are described in
--- cluster/README.md. The library is seven files in a row: this one (groups), chanway_channels.lua
+-- cluster/README.md. The library is eight files in a row: this one (groups), chanway_channels.lua
 -- (channels and nodes), chanway_checks.lua, chanway_inbox.lua (direct messages and requests),
--- chanway_limits.lua, chanway_losses.lua and chanway_public.lua.
+-- chanway_limits.lua, chanway_limits_bans.lua, chanway_losses.lua and chanway_public.lua.
 --
 -- A function has one key, an entity's base key; the entity's other keys are made of it, so all lie
 -- under one hash tag. Nothing here knows the prefix: one library serves every cluster of a Redis.
@@ -35,7 +35,7 @@
 --
 -- While the library loads, Redis hides every global but `redis`: no library function up here.
 
-local VERSION = 10 -- raised with every change: nodes load the library when it is missing or older
+local VERSION = 11 -- raised with every change: nodes load the library when it is missing or older
 
 local DEFAULTS = '100 300000 8388608 100000'
 local CFG_SHAPE = 'cfg is "<size> <ttl ms> <bytes> <keys> [<payload max>]"'
@@ -86,7 +86,7 @@ end
 
 local KEY_SHAPES = {
   g = '^[%w_.:-]+:{g:[%w_.:@=/-]+}$', c = '^[%w_.:-]+:{c:[%w-]+}$', n = '^[%w_.:-]+:{n:[%w_.-]+}$',
-  nodes = '^[%w_.:-]+:nodes$', l = '^[%w_.:-]+:{l:[au]:[%w_.:@=/-]+}$',
+  nodes = '^[%w_.:-]+:nodes$', bans = '^[%w_.:-]+:bans$', l = '^[%w_.:-]+:{l:[au]:[%w_.:@=/-]+}$',
 }
 
 -- A function with one key of a kind and at least so many arguments.

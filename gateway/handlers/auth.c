@@ -18,6 +18,7 @@
 #include "channel/wait.h"
 #include "handlers/handlers.h"
 #include "handlers/joining.h"
+#include "middleware/bans.h"
 #include "middleware/limits.h"
 #include "middleware/token.h"
 #include "names.h"
@@ -175,7 +176,8 @@ static void begin(struct cw_channel *channel, struct cw_grants *grants, struct c
     channel->wants_user_group = true;
     if (join_user_group(channel, op) != CW_OK)
         (void)cw_op_finish(op, CW_ERR_TIMEOUT); /* it is tried again */
-    cw_limits_user_known(channel);
+    if (!cw_ban_guard_closes(channel))
+        cw_limits_user_known(channel);
 }
 
 void cw_handle_auth(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op)

@@ -8,6 +8,7 @@
 #include "base/stats.h"
 #include "channel/channel.h"
 #include "channel/extras.h"
+#include "channel/grants.h"
 #include "ip.h"
 #include "middleware/chain.h"
 #include "policy.h"
@@ -41,41 +42,18 @@ static const struct {
 
 /* --- who it is -------------------------------------------------------------------------------- */
 
-/* As the names of keys have it: other bytes as =XX. 0: it does not fit. */
-static size_t write_user(const char *user, char name[CW_GROUP_NAME_MAX])
-{
-    static const char digits[] = "0123456789ABCDEF";
-    size_t size = 0;
-    for (const unsigned char *at = (const unsigned char *)user; *at != '\0'; at++) {
-        bool is_plain = *at != '=' && cw_group_name_is_valid(cw_bytes_make(at, 1));
-        if (size + (is_plain ? 1 : 3) > CW_GROUP_NAME_MAX)
-            return 0;
-        if (is_plain) {
-            name[size++] = (char)*at;
-        } else {
-            name[size++] = '=';
-            name[size++] = digits[*at >> 4];
-            name[size++] = digits[*at & 15];
-        }
-    }
-    return size;
-}
-
-/* Empty: it has none, as on a Unix socket. */
+/* As the names of keys have it; empty: it has none, as on a Unix socket. */
 static struct cw_bytes name_of(const struct cw_channel *channel, enum cw_seat_kind kind,
-                               char name[CW_GROUP_NAME_MAX])
+                               char room[CW_GROUP_NAME_MAX + 1])
 {
+    static const char prefix[] = "user:";
     struct cw_ip ip;
-    char text[CW_IP_TEXT_SIZE];
-    size_t size = 0;
-    if (kind == CW_SEAT_USER) {
-        const char *user = cw_channel_user(channel);
-        size = user == NULL ? 0 : write_user(user, name);
-    } else if (cw_ip_parse(cw_channel_host(channel), &ip)) {
-        size = cw_ip_write_party(&ip, text);
-        memcpy(name, text, size);
-    }
-    return cw_bytes_make(name, size);
+    const char *user = cw_channel_user(channel);
+    if (kind == CW_SEAT_USER && user != NULL && cw_user_group_write(cw_bytes_text(user), room))
+        return cw_bytes_text(room + strlen(prefix));
+    if (kind == CW_SEAT_ADDRESS && cw_ip_parse(cw_channel_host(channel), &ip))
+        return cw_bytes_make(room, cw_ip_write_party(&ip, room));
+    return cw_bytes_make(room, 0);
 }
 
 static struct cw_seat_limits limits_of(const struct cw_limits *limits, enum cw_seat_kind kind)
@@ -179,7 +157,7 @@ static void on_answer(void *arg, const struct cw_seat_answer *answer);
 /* From the kind that is next on: what is not limited needs no seat. */
 static void ask_next(struct asking *asking)
 {
-    char name[CW_GROUP_NAME_MAX];
+    char name[CW_GROUP_NAME_MAX + 1];
     const struct cw_channel *channel = channel_of(asking);
     while (channel != NULL && asking->kind < CW_SEAT_KINDS) {
         struct cw_seat_limits limits = limits_of(&asking->node->limits, asking->kind);

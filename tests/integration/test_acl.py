@@ -116,6 +116,10 @@ class Use(AclCase):
         for words in (("nodes",), ("channels",), ("channel", client.uuid), ("groups",),
                       ("members", "acl.admin"), ("history", "acl.admin"), ("stats",), ("load",)):
             self.ok(*words)
+        self.ok("ban", "user:mallory", "--for", "5m", "--reason", "spam")
+        until(lambda: all(node.metric("chanway_bans_active") == 1 for node in (self.one, self.two)), "the nodes know")
+        self.ok("bans")
+        self.ok("unban", "user:mallory")
         self.ok("close", client.uuid)
         for words, line in ((("tail", "acl.admin", "--since", "0-0"), '{"a":1}'), (("events", "--since", "0"), "connect")):
             self.follow(words, line)

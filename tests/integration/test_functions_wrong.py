@@ -15,7 +15,7 @@ BROKEN = b"\xff\xfe"
 NO_JSON = ("", "{", "01", "NaN", "0x10", "[1,]", '"\n"', b'"\xc3\x28"', '"\\ud800"', "[" * 65 + "]" * 65)
 
 GROUP, CHANNEL, NODE, NODES = "cw:{g:room}", "cw:{c:%s}" % UUID, "cw:{n:n.1}", "cw:nodes"
-LIMIT = "cw:{l:a:10.0.0.7}"
+LIMIT, BANS = "cw:{l:a:10.0.0.7}", "cw:bans"
 
 # A right call of each, with the least it may have.
 RIGHT = {
@@ -48,6 +48,11 @@ RIGHT = {
     "cw_node_trim": (CHANNEL, "1-1"),
     "cw_node_channels": (NODE, 0, 10),
     "cw_node_renew": (NODE, 15000),
+    "cw_ban": (BANS, "user:ann", 60),
+    "cw_unban": (BANS, "user:ann"),
+    "cw_bans": (BANS,),
+    "cw_node_bans": (BANS, 0),
+    "cw_node_bans_back": (BANS, 1, "1000 user:ann \n"),
     "cw_node_admit": (LIMIT, UUID, 15000, 2, 5, 60000),
     "cw_node_seats": (LIMIT, 15000, UUID),
     "cw_node_unseat": (LIMIT, "", UUID),
@@ -65,7 +70,7 @@ def wrong_keys(key):
                 LONG + ":nodes", "cw:{x:y}", key + "\n", "\n" + key, key + "\0", key + " ", " " + key, key + ":m",
                 "c w" + key[2:], b"\xff" + key.encode(), key.encode() + BROKEN, "cw}" + key[2:], key + "}",
                 "{a}" + key)
-    for other in (GROUP, CHANNEL, NODE, NODES, LIMIT):
+    for other in (GROUP, CHANNEL, NODE, NODES, LIMIT, BANS):
         if other != key:
             yield other
     if kind:
@@ -84,6 +89,7 @@ class Wrong(ChannelsCase):
         self.call("cw_send", CHANNEL, "text", "x", "KEY", "k")
         self.call("cw_group_add", CHANNEL, "room")
         self.call("cw_node_list", NODES, "n.1", 15000, 1)
+        self.call("cw_ban", BANS, "user:ann", 600)
         self.before = self.everything()
 
     def wrong(self, function, *words, begins="BADREQUEST"):
@@ -140,6 +146,8 @@ class Wrong(ChannelsCase):
                          (BROKEN,)):
                 if function == "cw_close" and len(more) < 3:
                     more = ("4000", "", *more)
+                if function == "cw_ban":
+                    more = ("why", *more)
                 self.wrong(function, *RIGHT[function], *more)
 
     # --- arguments of back ends
@@ -193,6 +201,7 @@ class Wrong(ChannelsCase):
             "cw_node_send": (1, 2),
             "cw_node_inbox": (2, 3, 4, 5, 6), "cw_node_ack": (2,), "cw_node_trim": (1,), "cw_node_renew": (1,),
             "cw_node_settle": (2,), "cw_node_admit": (2, 3, 4, 5), "cw_node_seats": (1,),
+            "cw_node_bans": (1,), "cw_node_bans_back": (1,), "cw_ban": (2,),
         }
         for function, places in numbers.items():
             for place in places:

@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/writer.h"
 #include "envelope.h"
+#include "loop/fake_bans.h"
 #include "loop/fake_limits.h"
 #include "loop/fake_reply.h"
 #include "names.h"
@@ -376,6 +377,8 @@ static redisReply *run_function(struct fake_store *store, const struct cw_bytes 
             return rows[i].run(&call);
     redisReply *reply =
         store->has_library ? fake_limits_run(store, args[1], args + 3, count - 3) : NULL;
+    if (store->has_library && reply == NULL)
+        reply = fake_bans_run(store, args[1], args + 3, count - 3);
     return reply != NULL ? reply : fake_reply_error(CW_REDIS_NO_FUNCTION);
 }
 

@@ -303,7 +303,7 @@ static bool is_alive_sign(const struct call *call)
     if (call->request == NULL)
         return cw_bytes_is(call->args[0], "SSUBSCRIBE") && is_alive_topic(call->args[1]);
     return cw_bytes_is(call->args[0], "PUBLISH") || cw_bytes_is(call->args[1], "cw_node_renew") ||
-           cw_bytes_is(call->args[1], "cw_node_list");
+           cw_bytes_is(call->args[1], "cw_node_list") || cw_bytes_is(call->args[1], "cw_node_bans");
 }
 
 static enum fake_stage stage_of(const struct cw_redis_link *link, const struct call *call)
