@@ -81,13 +81,14 @@ struct cw_config_override {
     struct cw_config_origin origin;
 };
 
-/* What proxy_protocol, raw_gap, slow_policy (enum cw_slow_policy), sandbox, log_level, log_format
- * hold: the place of the word in the row (enum cw_log_level, cw_log_format). */
-#define CW_CONFIG_OFF           0
-#define CW_CONFIG_ON            1
-#define CW_CONFIG_RAW_GAP_COUNT 0
-#define CW_CONFIG_RAW_GAP_CLOSE 1
-#define CW_CONFIG_SANDBOX_OFF   1
+/* What proxy_protocol, raw_gap, slow_policy (enum cw_slow_policy), sandbox, compression, log_level,
+ * log_format hold: the place of the word in the row (enum cw_log_level, cw_log_format). */
+#define CW_CONFIG_OFF            0
+#define CW_CONFIG_ON             1
+#define CW_CONFIG_RAW_GAP_COUNT  0
+#define CW_CONFIG_RAW_GAP_CLOSE  1
+#define CW_CONFIG_SANDBOX_OFF    1
+#define CW_CONFIG_COMPRESSION_ON 0
 
 #define CW_CONFIG_LIMITS_FAIL_OPEN   0
 #define CW_CONFIG_LIMITS_FAIL_CLOSED 1

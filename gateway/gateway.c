@@ -23,6 +23,7 @@
 #include "middleware/token.h"
 #include "names.h"
 #include "outgoing.h"
+#include "protocol/deflate.h"
 #include "protocol/event.h"
 #include "ws/server.h"
 
@@ -257,6 +258,8 @@ void cw_gateway_options_init(struct cw_gateway_options *options)
         .max_groups = 128,
         .send_queue_max = 1 << 20,
         .events_max = 100000,
+        .compresses = true,
+        .compression_min = 512,
         .keeps_query = true,
     };
 }
@@ -410,6 +413,8 @@ static int build_node(struct cw_gateway *gateway, const struct cw_gateway_option
         (node->keeps_headers = strdup(options->keeps_headers)) == NULL)
         return CW_ERR_NOMEM;
     cw_gateway_set_limits(gateway, options);
+    if (options->compresses && cw_deflate_create(options->compression_min, &node->deflate) != CW_OK)
+        return CW_ERR_NOMEM;
     /* It checks stored payloads too, whatever this node's own clients may send. */
     size_t max = options->max_message > CW_PAYLOAD_MAX ? options->max_message : CW_PAYLOAD_MAX;
     node->parser = cw_command_parser_create(max);

@@ -103,6 +103,8 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     options->memory_max = (size_t)config->memory_max;
     options->message_rate = cw_rate_count(config->message_rate);
     options->message_rate_ms = cw_rate_ms(config->message_rate);
+    options->compresses = config->compression == CW_CONFIG_COMPRESSION_ON;
+    options->compression_min = (size_t)config->compression_min;
     options->events_mask = (unsigned)config->events;
     options->events_max = config->events_max;
     options->wait_replicas = (int)config->wait_replicas;

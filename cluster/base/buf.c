@@ -20,6 +20,8 @@ struct cw_buf *cw_buf_create(size_t size)
     buf->log = 0;
     buf->is_entry = false;
     buf->slow_policy = 0;
+    buf->is_packing_tried = false;
+    buf->packed = NULL;
     return buf;
 }
 
@@ -40,10 +42,13 @@ struct cw_buf *cw_buf_ref(struct cw_buf *buf)
 
 struct cw_buf *cw_buf_unref(struct cw_buf *buf)
 {
-    if (buf == NULL)
-        return NULL;
-    assert(buf->refs > 0);
-    if (--buf->refs == 0)
+    while (buf != NULL) {
+        assert(buf->refs > 0);
+        if (--buf->refs > 0)
+            break;
+        struct cw_buf *packed = buf->packed;
         free(buf);
+        buf = packed;
+    }
     return NULL;
 }

@@ -20,6 +20,8 @@ struct cw_buf {
     struct cw_position position; /* its place there, if it has one */
     bool is_entry;               /* it has: that log is kept */
     uint8_t slow_policy;         /* what a full queue does with it, in its owner's numbering */
+    bool is_packing_tried;       /* `packed` is what it will ever be */
+    struct cw_buf *packed;       /* owned: the same, compressed; NULL: none */
     char data[];
 };
 

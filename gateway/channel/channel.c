@@ -17,6 +17,7 @@
 #include "channel/shed.h"
 #include "channel/stream.h"
 #include "channel/websocket.h"
+#include "protocol/deflate.h"
 #include "protocol/event.h"
 #include "protocol/handshake.h"
 
@@ -448,12 +449,19 @@ bool cw_channel_tell_drops(struct cw_channel *channel)
     return true;
 }
 
+/* `frame` as this client reads it. */
+static struct cw_buf *form_of(const struct cw_channel *channel, struct cw_buf *frame)
+{
+    return channel->is_compressed ? cw_deflate_form(channel->node->deflate, frame) : frame;
+}
+
 void cw_channel_send_frame(struct cw_channel *channel, struct cw_buf *frame)
 {
     struct cw_outbox *outbox = &channel->outbox;
     size_t limit = channel->node->limits.send_queue_max;
     if (frame == NULL || channel->state == CW_CHANNEL_CLOSING)
         return;
+    frame = form_of(channel, frame);
     bool is_socket_full = outbox->flying > 0;
     int rc = CW_ERR_FULL;
     if (!is_socket_full || frame->slow_policy != CW_SLOW_LATEST)
@@ -486,6 +494,7 @@ bool cw_channel_send_recovered_frame(struct cw_channel *channel, struct cw_buf *
     size_t limit = channel->node->limits.send_queue_max;
     if (channel->state == CW_CHANNEL_CLOSING)
         return true;
+    frame = form_of(channel, frame);
     int rc = cw_outbox_push_paced(&channel->outbox, frame, limit);
     if (rc == CW_ERR_FULL) {
         channel->node->transport->flush_now(channel);
@@ -504,8 +513,9 @@ bool cw_channel_send_recovered_frame(struct cw_channel *channel, struct cw_buf *
 
 void cw_channel_send_replayed_frame(struct cw_channel *channel, struct cw_buf *frame)
 {
-    if (frame == NULL || (channel->state != CW_CHANNEL_CLOSING &&
-                          cw_outbox_push_paced(&channel->outbox, frame, UINT32_MAX) < 0))
+    if (frame == NULL ||
+        (channel->state != CW_CHANNEL_CLOSING &&
+         cw_outbox_push_paced(&channel->outbox, form_of(channel, frame), UINT32_MAX) < 0))
         cw_channel_close(channel, 1011, "out of memory", 0);
     else if (channel->state != CW_CHANNEL_CLOSING)
         channel->node->transport->request_flush(channel);

@@ -83,6 +83,7 @@ struct cw_channel {
     bool is_inbox_paused;   /* until the client has read more */
     bool has_old_token;     /* resumed, and the client has not shown that it has its new token */
     bool has_session;       /* `digest` is set: it may be resumed */
+    bool is_compressed;     /* its client reads compressed frames */
     bool has_send_filter;   /* what it is sent as a message is seen by application code first */
     unsigned char digest[CW_SESSION_DIGEST_SIZE]; /* of its token */
     char uuid[CW_UUID_TEXT_SIZE];

@@ -8,6 +8,7 @@
 #include "channel/members.h"
 #include "channel/session.h"
 #include "names.h"
+#include "protocol/deflate.h"
 #include "protocol/utf8.h"
 
 #include <stdlib.h>
@@ -54,6 +55,7 @@ void cw_node_finish(struct cw_node *node)
     cw_memory_finish(&node->memory);
     cw_events_finish(&node->events);
     cw_command_parser_destroy(node->parser);
+    cw_deflate_destroy(node->deflate);
     free(node->keeps_headers);
     free(node->all);
 }

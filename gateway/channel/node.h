@@ -19,6 +19,7 @@
 
 struct cw_chain;
 struct cw_channel;
+struct cw_deflate;
 struct cw_op;
 struct cw_tokens;
 
@@ -67,6 +68,7 @@ struct cw_node {
     struct cw_limits limits;
     const struct cw_transport *transport;
     struct cw_command_parser *parser;
+    struct cw_deflate *deflate; /* owned; NULL: nothing is compressed */
     struct cw_channel **all; /* its channels, for slices; order is of no meaning */
     size_t count, capacity;
     struct cw_map groups;           /* struct cw_group by name */

@@ -5,6 +5,7 @@
 #include "base/stats.h"
 #include "channel/channel.h"
 #include "handlers/dispatch.h"
+#include "protocol/deflate.h"
 #include "protocol/event.h"
 #include "protocol/frame.h"
 #include "protocol/utf8.h"
@@ -24,6 +25,9 @@
 #define CLOSE_TIME_MS 2000
 /* RFC 6455 section 5.5: a control frame's payload, less the code. */
 #define REASON_MAX 123
+
+/* Of a frame's first byte: it begins a compressed message. */
+#define RSV1 0x40
 
 #define CLOSE_GOING_AWAY   1001
 #define CLOSE_PROTOCOL     1002
@@ -223,6 +227,8 @@ int cw_connection_on_established(struct cw_connection *connection, struct lws *w
     connection->server = request->server;
     connection->channel = request->channel;
     request->channel = NULL;
+    if (connection->channel != NULL)
+        connection->channel->is_compressed = request->is_compressed;
     if (connection->channel == NULL)
         turn_away(connection, request);
     cw_request_destroy(request);
@@ -246,8 +252,30 @@ static void close_for(struct cw_connection *connection, int code, const char *re
     cw_channel_close(connection->channel, code, reason, -1);
 }
 
+/* Inflates a message; false: the connection is being closed instead. */
+static bool inflate_message(struct cw_connection *connection, struct cw_bytes *message)
+{
+    const struct cw_node *node = connection->server->node;
+    switch (cw_deflate_unpack(node->deflate, *message, node->limits.max_message, message)) {
+    case CW_OK:
+        cw_loop_note_inflated(connection->server->loop, message->size);
+        return true;
+    case CW_ERR_TOO_LARGE:
+        close_for(connection, CLOSE_TOO_BIG, "message too big");
+        return false;
+    case CW_ERR_NOMEM:
+        close_for(connection, CLOSE_INTERNAL, "out of memory");
+        return false;
+    default:
+        close_for(connection, CLOSE_BAD_TEXT, "no compressed data");
+        return false;
+    }
+}
+
 static void handle_message(struct cw_connection *connection, struct cw_bytes message)
 {
+    if (connection->is_packed && !inflate_message(connection, &message))
+        return;
     bool is_binary = lws_frame_is_binary(connection->wsi) != 0;
     if (!is_binary && !cw_utf8_is_valid(message)) {
         close_for(connection, CLOSE_BAD_TEXT, "text that is not UTF-8");
@@ -292,7 +320,12 @@ int cw_connection_on_receive(struct cw_connection *connection, const void *data,
     if (connection->is_closing || connection->channel == NULL)
         return 0;
 
+    /* The mark is on the first of its frames (RFC 7692 section 6.1). */
+    if (lws_is_first_fragment(wsi))
+        connection->is_packed = (lws_get_reserved_bits(wsi) & RSV1) != 0;
     size_t max = connection->server->node->limits.max_message;
+    if (connection->is_packed)
+        max = cw_deflate_bound(max);
     size_t known = connection->partial_size + size;
     if (known > max || remaining > max - known) {
         close_for(connection, CLOSE_TOO_BIG, "message too big");

@@ -43,6 +43,7 @@ struct cw_connection {
     bool is_closing;            /* no more data in either direction */
     bool is_close_sent;         /* the close frame is the library's or the kernel's */
     bool is_blocked;            /* the socket is full, its writability is awaited */
+    bool is_packed;             /* the message that comes in is compressed */
     bool is_paused;
     bool is_opening;        /* cw_channel_open() is running */
     bool is_opening_paused; /* and asked for a pause */

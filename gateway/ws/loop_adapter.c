@@ -24,6 +24,8 @@
 
 /* How often one socket is read per turn, at most: other clients wait meanwhile. */
 #define READS_PER_TURN 64
+/* And no more of it once this much has been inflated: little input can mean much work. */
+#define INFLATED_PER_TURN ((size_t)256 * 1024)
 /* No timer of the library is further away than this. */
 #define TIMER_MAX_MS 60000
 
@@ -45,7 +47,8 @@ struct cw_loop {
     struct watch **watches;      /* by file descriptor */
     size_t capacity;
     uint64_t next_id;
-    size_t read_bytes; /* since the last read began */
+    size_t read_bytes;     /* since the last read began */
+    size_t inflated_bytes; /* of the socket that is being read, in this turn */
     struct event post_turn;
     struct event timer; /* of the library */
     int64_t timer_at_ms;
@@ -92,6 +95,7 @@ static void read_socket(struct cw_loop *loop, int fd)
         return;
 
     uint64_t id = watch->id;
+    loop->inflated_bytes = 0;
     for (int i = 0; i < READS_PER_TURN; i++) {
         loop->read_bytes = 0;
         if (!loop->options.before_read(loop->options.arg, watch->wsi, fd))
@@ -104,7 +108,8 @@ static void read_socket(struct cw_loop *loop, int fd)
         watch = watch_of(loop, fd);
         if (watch == NULL || watch->id != id || !watch->is_reading)
             return;
-        if (loop->read_bytes * 10 < loop->options.read_size * 7)
+        if (loop->read_bytes * 10 < loop->options.read_size * 7 ||
+            loop->inflated_bytes > INFLATED_PER_TURN)
             return;
     }
 }
@@ -368,6 +373,11 @@ void cw_loop_request_post_turn(struct cw_loop *loop)
 void cw_loop_note_read(struct cw_loop *loop, size_t size)
 {
     loop->read_bytes += size;
+}
+
+void cw_loop_note_inflated(struct cw_loop *loop, size_t size)
+{
+    loop->inflated_bytes += size;
 }
 
 void cw_loop_hold(struct cw_loop *loop, int fd, bool is_held)

@@ -53,6 +53,8 @@ void cw_loop_request_post_turn(struct cw_loop *loop);
  * together.
  */
 void cw_loop_note_read(struct cw_loop *loop, size_t size);
+/** A message of the socket that is being read has become `size` bytes. */
+void cw_loop_note_inflated(struct cw_loop *loop, size_t size);
 
 /** Whatever the library wants: `fd` is not read while it is held. */
 void cw_loop_hold(struct cw_loop *loop, int fd, bool is_held);

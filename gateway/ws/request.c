@@ -10,6 +10,7 @@
 #include "http/api.h"
 #include "http/http.h"
 #include "middleware/token.h"
+#include "protocol/extensions.h"
 #include "protocol/handshake.h"
 #include "ws/head.h"
 #include "ws/linger.h"
@@ -371,10 +372,33 @@ int cw_request_on_upgrade(struct cw_request *request, struct lws *wsi, const cha
     return refuse(request, wsi, &internal, NULL, true);
 }
 
+int cw_request_on_extension(struct cw_request *request, const char *name)
+{
+    request->is_compressed = request->deflate != NULL && strcmp(name, CW_EXTENSION_DEFLATE) == 0;
+    return request->is_compressed ? 0 : 1;
+}
+
+/* The library ends the list of extensions with a name that it found: parameters go behind it. */
+static int add_deflate(const struct cw_request *request, struct lws_process_html_args *args)
+{
+    static const char before[] = "\r\nSec-WebSocket-Extensions: " CW_EXTENSION_DEFLATE "\r\n";
+    const size_t size = sizeof(before) - 1;
+    if (memcmp(args->p - size, before, size) != 0)
+        return CW_ERR_INTERNAL;
+    int added = snprintf(args->p - 2, (size_t)args->max_len, "%s\r\n", request->deflate);
+    if (added < 2 || added >= args->max_len)
+        return CW_ERR_INTERNAL;
+    args->p += added - 2;
+    args->max_len -= added - 2;
+    return CW_OK;
+}
+
 int cw_request_on_add_headers(const struct cw_request *request, struct lws_process_html_args *args)
 {
     const struct cw_channel *channel = request->channel;
     const char *token = channel != NULL ? cw_channel_token(channel) : NULL;
+    if (request->is_compressed && add_deflate(request, args) < 0)
+        return -1;
     char channel_line[64] = "";
     char session_line[128] = "";
     if (channel != NULL)

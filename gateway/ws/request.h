@@ -52,6 +52,9 @@ struct cw_request {
     enum cw_kind kind;            /* of an upgrade */
     struct cw_channel *channel;   /* of an upgrade, until it is established; NULL: refused */
     struct cw_refusal refusal;
+    const char
+        *deflate; /* static: parameters of the compression that can be agreed upon; NULL: none */
+    bool is_compressed;       /* it is agreed upon */
     struct cw_answer *answer; /* a body that is being sent; NULL: none */
     struct cw_late *late;     /* an answer that Redis is asked for; NULL: none */
 };
@@ -69,6 +72,8 @@ struct cw_request *cw_request_of(struct lws *wsi);
 
 /* What happens to it; nonzero: the library must close it. */
 int cw_request_on_upgrade(struct cw_request *request, struct lws *wsi, const char *protocol);
+/** The library has found the extension `name` among the offers; nonzero: not this one. */
+int cw_request_on_extension(struct cw_request *request, const char *name);
 int cw_request_on_add_headers(const struct cw_request *request, struct lws_process_html_args *args);
 int cw_request_on_http(struct cw_request *request, struct lws *wsi);
 int cw_request_on_writable(struct cw_request *request, struct lws *wsi);

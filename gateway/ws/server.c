@@ -11,6 +11,7 @@
 #include "base/stats.h"
 #include "channel/channel.h"
 #include "channel/node.h"
+#include "protocol/extensions.h"
 #include "protocol/handshake.h"
 #include "ws/connection.h"
 #include "ws/flush.h"
@@ -70,6 +71,9 @@ static int on_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
     case LWS_CALLBACK_RAW_ADOPT:
         request = cw_request_of(wsi);
         return request != NULL ? cw_request_on_connect(request, wsi) : -1;
+    case LWS_CALLBACK_CONFIRM_EXTENSION_OKAY:
+        request = cw_request_of(wsi);
+        return request != NULL ? cw_request_on_extension(request, in) : 1;
     case LWS_CALLBACK_ADD_HEADERS:
         request = cw_request_of(wsi);
         return request != NULL ? cw_request_on_add_headers(request, in) : 0;
@@ -125,6 +129,28 @@ static void fill_protocols(void)
         };
     }
 }
+
+/* It is ours to compress and to inflate (protocol/deflate.h): the library is only to let frames
+ * pass that are marked as compressed, as they are. */
+static int on_extension(struct lws_context *context, const struct lws_extension *extension,
+                        struct lws *wsi, enum lws_extension_callback_reasons reason, void *user,
+                        void *in, size_t size)
+{
+    static const struct lws_ext_options no_options[] = {{NULL, EXTARG_NONE}};
+    (void)context;
+    (void)extension;
+    (void)wsi;
+    (void)user;
+    (void)size;
+    if (reason == LWS_EXT_CB_CONSTRUCT)
+        *(const struct lws_ext_options **)in = no_options;
+    return 0;
+}
+
+static const struct lws_extension extensions[] = {
+    {.name = CW_EXTENSION_DEFLATE, .callback = on_extension},
+    {.name = NULL},
+};
 
 /* The library's complaints are mostly about clients, so there may be many. */
 static void on_library_log(int level, const char *line)
@@ -309,6 +335,7 @@ static int create_context(struct cw_ws_server *server)
         .user = server,
         .event_lib_custom = cw_loop_plugin(),
         .foreign_loops = loops,
+        .extensions = server->node->deflate != NULL ? extensions : NULL,
         .retry_and_idle_policy = &no_validity_timer,
         .timeout_secs = HANDSHAKE_TIME_S,
         .timeout_secs_ah_idle = HANDSHAKE_TIME_S,

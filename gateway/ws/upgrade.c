@@ -12,6 +12,7 @@
 #include "channel/channel.h"
 #include "channel/node.h"
 #include "middleware/token.h"
+#include "protocol/extensions.h"
 #include "protocol/forwarded.h"
 #include "protocol/origin.h"
 #include "ws/facts.h"
@@ -204,12 +205,22 @@ static int parse_wishes(struct upgrade *upgrade)
     return fail(upgrade, 400, "Sec-WebSocket-Protocol can't be read", NULL);
 }
 
+/* A list that is too long for this the library would not read either (check_headers). */
+static int choose_extensions(struct upgrade *upgrade)
+{
+    char offers[EXTENSIONS_MAX + 1];
+    if (upgrade->request->server->node->deflate != NULL &&
+        copy_header(upgrade, WSI_TOKEN_EXTENSIONS, offers, sizeof(offers)) > 0)
+        upgrade->request->deflate = cw_extensions_answer(cw_bytes_text(offers));
+    return CW_OK;
+}
+
 int cw_upgrade_check(struct cw_request *request, struct lws *wsi,
                      struct cw_handshake *ret_handshake, struct cw_head_error *ret_error)
 {
     static int (*const checks[])(struct upgrade * upgrade) = {
-        check_head_size, check_request_line, check_version,
-        check_headers,   check_origin,       parse_wishes,
+        check_head_size, check_request_line, check_version, check_headers,
+        check_origin,    choose_extensions,  parse_wishes,
     };
     struct upgrade upgrade = {
         .request = request, .wsi = wsi, .handshake = ret_handshake, .error = ret_error};

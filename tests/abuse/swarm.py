@@ -47,10 +47,10 @@ class Swarm:
                 self.poll.register(one.fileno(), select.EPOLLIN)
             self._send(one, data)
 
-    def upgrade(self, count, query="", timeout=20):
+    def upgrade(self, count, query="", timeout=20, headers=None):
         """`count` more that are WebSockets when this returns."""
         before = set(self.sockets)
-        self.add(count, handshake("/ws" + ("?" + query if query else ""))[0])
+        self.add(count, handshake("/ws" + ("?" + query if query else ""), headers=headers)[0])
         mine = set(self.sockets) - before
         if not self.reads:
             for number in mine:

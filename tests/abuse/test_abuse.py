@@ -13,6 +13,7 @@ from support.wait import until
 from support.websocket import BINARY, CONTINUATION, PING, TEXT, WebSocket, encode_frame, handshake
 from swarm import Swarm
 
+DEFLATE = [("Sec-WebSocket-Extensions", "permessage-deflate")]
 HEAD = handshake("/ws?type=text")[0]
 
 
@@ -154,12 +155,22 @@ class Frames(AbuseCase):
         """1,000 to 1, whether compression was offered or not."""
         packer = zlib.compressobj(9, zlib.DEFLATED, -15)
         bomb = packer.compress(b"\0" * 60_000_000) + packer.flush(zlib.Z_SYNC_FLUSH)
-        for payload in (bomb[:60_000], bomb[:1000], bomb[:125]):
-            with Swarm(self.node.address) as swarm:
-                swarm.upgrade(20, "type=bytes")
-                swarm.pump(encode_frame(BINARY, payload, rsv=4), 1, until=3)
-                self.assertTrue(swarm.serve(5, lambda: len(swarm) == 0))
+        for headers in (None, DEFLATE):
+            for payload in (bomb[:60_000], bomb[:1000], bomb[:125]):
+                with Swarm(self.node.address) as swarm:
+                    swarm.upgrade(20, "type=bytes", headers=headers)
+                    swarm.pump(encode_frame(BINARY, payload, rsv=4), 1, until=3)
+                    self.assertTrue(swarm.serve(10, lambda: len(swarm) == 0))
         self.assertUnharmed()
+
+    def test_bombs_that_are_just_allowed(self):
+        """Each becomes 64 KiB and is a good message: others have their turn meanwhile."""
+        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+        packed = packer.compress(b"\0" * 65536) + packer.flush(zlib.Z_SYNC_FLUSH)
+        with Swarm(self.node.address) as swarm:
+            swarm.upgrade(50, "type=bytes", headers=DEFLATE)
+            swarm.pump(encode_frame(BINARY, packed[:-4], rsv=4) * 100, 1, until=5)
+        self.assertUnharmed(30)
 
 
 class Readers(AbuseCase):

@@ -1,12 +1,15 @@
-"""A client library of other people: python3-websockets, with compression and pings as it likes."""
+"""Client libraries of other people: python3-websockets, with compression and pings as it likes, and npm's ws."""
 
 import asyncio
 import json
+import shutil
+import subprocess
 
 import websockets
 
 import setup_path  # noqa: F401
 from support.case import NodeCase, main
+from support.paths import source_path
 from support.websocket import JSON
 
 
@@ -32,6 +35,7 @@ class Library(NodeCase):
             group = self.new_group()
             async with self.connect(subprotocols=[JSON], compression=compression) as socket:
                 self.assertEqual(socket.subprotocol, JSON)
+                self.assertEqual(len(socket.extensions), 1 if compression else 0)
                 self.assertEqual(json.loads(await socket.recv())["op"], "welcome")
                 reply = await self.call(socket, op="join", id=1, group=group)
                 self.assertEqual(reply["op"], "ok")
@@ -116,6 +120,43 @@ class Library(NodeCase):
             if text.startswith("from "):
                 order.append(text)
         return order
+
+
+# Says what was agreed upon and how many of its messages came back as they were.
+WS = """
+const WebSocket = require('ws');
+const [url, perMessageDeflate] = process.argv.slice(1);
+const texts = [0, 100, 1023, 1024, 5000, 65536, 500000].map((size) => 'compressible '.repeat(size / 13 + 1).slice(0, size));
+const socket = new WebSocket(url, { perMessageDeflate: JSON.parse(perMessageDeflate) });
+let heard = 0;
+socket.on('open', () => texts.forEach((text) => socket.send(text)));
+socket.on('message', (data) => {
+    if (data.toString() !== texts[heard++]) process.exit(1);
+    if (heard === texts.length) socket.close();
+});
+socket.on('close', (code) => console.log(JSON.stringify([socket.extensions, heard, code])));
+"""
+
+
+class NpmWs(NodeCase):
+    settings = {"max_message": "1MiB"}
+
+    def talk(self, options):
+        group = self.new_group()
+        url = f"ws://127.0.0.1:{self.node.port}/ws?type=text&groups={group}&publish={group}"
+        node = shutil.which("node")
+        self.assertTrue(node, "node is needed")
+        done = subprocess.run([node, "-e", WS, url, json.dumps(options)], cwd=source_path("tests"),
+                              stdout=subprocess.PIPE, timeout=40, check=True)
+        return json.loads(done.stdout)
+
+    def test_it_compresses_as_it_likes(self):
+        agreed = "permessage-deflate"
+        self.assertEqual(self.talk(False), ["", 7, 1005])
+        for options in (True, {"threshold": 0}, {"threshold": 0, "clientNoContextTakeover": True},
+                        {"threshold": 0, "clientMaxWindowBits": 10}):
+            self.assertEqual(self.talk(options), [agreed, 7, 1005], options)
+        self.assertEqual(self.talk({"serverMaxWindowBits": 10}), ["", 7, 1005])
 
 
 if __name__ == "__main__":

@@ -22,7 +22,21 @@ class InChromium(SharedPage):
 
 
 class Ops(InChromium, test_client.Ops):
-    pass
+
+    def test_messages_are_compressed_both_ways(self):
+        found = self.run_js("""
+            const text = 'compressible '.repeat(1000);
+            const socket = new WebSocket(`${urls.a}?type=text&groups=${group}&publish=${group}`);
+            const heard = [];
+            socket.onmessage = (event) => heard.push(event.data);
+            await until(() => socket.readyState === 1);
+            socket.send(text);
+            await until(() => heard.length);
+            socket.close();
+            return [socket.extensions.split(';')[0], heard[0] === text];""")
+        self.assertEqual(found, ["permessage-deflate", True])
+        for name in ("compressed", "inflated"):
+            self.assertGreaterEqual(self.a.metric(f"chanway_client_messages_{name}_total"), 1)
 
 
 class BackEnd(InChromium, test_client.BackEnd):

@@ -92,6 +92,8 @@ struct cw_gateway_options {
     int wait_replicas;    /**< replicas that must have a message before its ok; 0: none */
     bool has_proxy_protocol; /**< trusted proxies begin each connection with a PROXY header */
     bool closes_raw_on_gap;  /**< raw-gap = close */
+    bool compresses;         /**< permessage-deflate, with clients that offer it; default true */
+    size_t compression_min;  /**< bytes; smaller messages are sent as they are */
     bool keeps_query;        /**< cw_websocket_query() after on_connect; default true */
     /** Names, separated by commas: cw_websocket_header() after on_connect; "*": all; default NULL:
      * none. */
