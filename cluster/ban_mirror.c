@@ -15,6 +15,7 @@
 static void count_bans(const struct cw_ban_mirror *bans)
 {
     CW_STAT(bans_active) = (int64_t)bans->list.bans.count;
+    CW_STAT(bans_version) = (int64_t)bans->version;
 }
 
 /* Takes digits up to the next space, or all of it, off the front of `bytes`. */

@@ -1,10 +1,12 @@
 """connect-rate, max-per-address: counted in the whole cluster, to the last connection."""
 
+import json
 import time
 
 import setup_path  # noqa: F401
 from limits_case import LimitsCase, seats
 from support.case import main
+from support.tokens import SECRET, token
 from support.wait import until
 
 
@@ -104,6 +106,79 @@ class Address(LimitsCase):
         for other, _ in ends[1:]:
             other.drop()
         until(lambda: seats(self.redis, "127.0.0.3") == 1, "the others' seats are free")
+
+
+class UserCase(LimitsCase):
+    settings = {"token_secret": SECRET, "max_per_user": "3"}
+
+    def come(self, user, number=0, **options):
+        return self.connect(self.nodes[number % len(self.nodes)],
+                            headers={"Authorization": "Bearer " + token(user)}, **options)
+
+    def refused_user(self, user, number=0):
+        socket, frame = self.come(user, number)
+        self.assertEqual((frame["op"], frame["code"], frame["reason"]),
+                         ("bye", 4002, "too many connections of this user"))
+        self.assertGreaterEqual(frame["retry_ms"], 1000)
+        self.assertEqual(socket.wait_for_close(), 4002)
+
+    def seats(self, name):
+        return self.redis.call("ZCARD", "cw:{l:u:%s}" % name)
+
+
+class User(UserCase):
+    def test_three_of_a_user_on_all_nodes(self):
+        before = sum(node.metric("chanway_limits_refused_user_total") for node in self.nodes)
+        ends = [self.come("al ice", number) for number in range(3)]
+        self.assertEqual([frame["op"] for _, frame in ends], ["welcome"] * 3)
+        for number in range(3):
+            self.refused_user("al ice", number)
+        self.assertEqual(sum(node.metric("chanway_limits_refused_user_total") for node in self.nodes), before + 3)
+        self.assertEqual(self.seats("al=20ice"), 3)
+        self.assertEqual(self.come("bob")[1]["op"], "welcome")
+        ends[0][0].close()
+        until(lambda: self.seats("al=20ice") == 2, "a seat is free")
+        self.assertEqual(self.come("al ice", 2)[1]["op"], "welcome")
+        self.refused_user("al ice")
+
+    def test_one_that_shows_its_token_late(self):
+        for number in range(3):
+            self.come("carol", number)
+        socket, frame = self.connect(self.nodes[1])
+        self.assertEqual(frame["op"], "welcome")
+        socket.send_text(json.dumps({"op": "auth", "id": 1, "token": token("carol")}))
+        self.assertEqual(socket.wait_for_close(), 4002)
+        until(lambda: self.seats("carol") == 3, "it took none")
+
+    def test_a_fresh_token_takes_no_other_seat(self):
+        sockets = [self.come("dora", number)[0] for number in range(3)]
+        sockets[0].send_text(json.dumps({"op": "auth", "id": 1, "token": token("dora", ttl=7200)}))
+        self.assertEqual(json.loads(sockets[0].receive_text())["op"], "ok")
+        self.assertEqual(self.seats("dora"), 3)
+
+    def test_a_resume_keeps_its_seat(self):
+        ends = [self.come("emil", number) for number in range(3)]
+        socket, welcome = self.come("emil", 2, query="session=" + ends[0][1]["session"])
+        self.assertTrue(welcome["resumed"])
+        self.assertEqual(self.seats("emil"), 3)
+
+
+class OptionalUser(UserCase):
+    settings = {**UserCase.settings, "require_token": "off"}
+    node_count = 1
+
+    def test_one_that_is_in_and_shows_its_token_then(self):
+        for _ in range(3):
+            self.come("finn")
+        socket, frame = self.connect(self.nodes[0])
+        self.assertEqual(frame["op"], "welcome")
+        socket.send_text(json.dumps({"op": "auth", "id": 1, "token": token("finn")}))
+        self.assertEqual(socket.wait_for_close(), 4002)
+        until(lambda: self.seats("finn") == 3, "it took none")
+        other, _ = self.connect(self.nodes[0])
+        other.send_text(json.dumps({"op": "auth", "id": 1, "token": token("gus")}))
+        self.assertEqual(json.loads(other.receive_text())["op"], "ok")
+        until(lambda: self.seats("gus") == 1, "it has a seat")
 
 
 if __name__ == "__main__":
