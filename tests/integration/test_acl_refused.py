@@ -86,6 +86,7 @@ class Refused(AclCase):
                       ("FCALL_RO", "cw_node_channels", 1, "cw:{n:n.1}", "0", "10"),
                       ("HSET", "cw:{n:evil.1}", "a", "b"), ("HSET", "cw:nodes", "evil.1", "9999999999999 0"),
                       ("HDEL", "cw:nodes", "n.1"), ("DEL", "cw:{n:n.1}"),
+                      ("FCALL", "cw_ban", 1, "cw:bans", "user:ann", "60"), ("FCALL_RO", "cw_bans", 1, "cw:bans"),
                       ("SUBSCRIBE", "cw:n:n.1"), ("SSUBSCRIBE", "cw:{g:room}"), ("PUBLISH", "cw:all", "x"),
                       ("SCAN", "0"), ("INFO",), ("ROLE",)):
             self.assertRefused("backend", *words)
