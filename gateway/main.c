@@ -72,6 +72,7 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     cw_gateway_options_init(options);
     options->listen = config->listen;
     options->admin_listen = config->admin_listen;
+    options->admin_token = config->admin_token;
     options->path = config->path;
     options->node = config->node;
     options->redis = config->redis;

@@ -8,6 +8,13 @@
  *   /api/channels?cursor=C          all channels of the cluster
  *   /api/channel?id=UUID
  *
+ * and, by POST, for those who may:
+ *
+ *   /api/publish?group=GROUP&json=JSON         or text=TEXT
+ *   /api/send?channel=UUID&json=JSON
+ *   /api/close?channel=UUID&code=CODE&reason=TEXT
+ *   /api/add?channel=UUID&group=GROUP, /api/remove
+ *
  * Most of it is known to Redis alone, so answers come later.
  */
 #ifndef CW_HTTP_API_H

@@ -26,6 +26,11 @@ static const struct {
     {"/metrics", true, EXPOSITION, cw_metrics_write},
 };
 
+static bool is_read(const struct cw_http_request *request)
+{
+    return request->method == CW_HTTP_GET || request->method == CW_HTTP_HEAD;
+}
+
 static void refuse_method(struct cw_http_response *response)
 {
     cw_http_refuse(response, 405, "bad_request", "only GET and HEAD", "Allow: GET, HEAD\r\n");
@@ -34,7 +39,7 @@ static void refuse_method(struct cw_http_response *response)
 static void respond_page(const struct cw_page *page, const struct cw_http_request *request,
                          struct cw_http_response *response)
 {
-    if (request->method == CW_HTTP_OTHER) {
+    if (!is_read(request)) {
         refuse_method(response);
         return;
     }
@@ -60,7 +65,7 @@ void cw_http_respond(const struct cw_node *node, const struct cw_http_request *r
         if (!cw_bytes_is(request->path, routes[i].path) ||
             (routes[i].is_admin_only && !request->is_admin))
             continue;
-        if (request->method == CW_HTTP_OTHER) {
+        if (!is_read(request)) {
             refuse_method(response);
             return;
         }
@@ -99,6 +104,7 @@ const char *cw_http_status_text(int status)
     } texts[] = {
         {200, "OK"},
         {400, "Bad Request"},
+        {401, "Unauthorized"},
         {403, "Forbidden"},
         {404, "Not Found"},
         {405, "Method Not Allowed"},

@@ -13,13 +13,15 @@
 
 struct cw_node;
 
-enum cw_http_method { CW_HTTP_GET, CW_HTTP_HEAD, CW_HTTP_OTHER };
+enum cw_http_method { CW_HTTP_GET, CW_HTTP_HEAD, CW_HTTP_POST, CW_HTTP_OTHER };
 
 struct cw_http_request {
     enum cw_http_method method;
     struct cw_bytes path;  /* decoded, without the query */
     struct cw_bytes query; /* encoded; of /api alone */
     bool is_admin;         /* came in by the admin listener */
+    const char *forbidden; /* why it may change nothing; NULL: it may. Of /api alone */
+    bool wants_token;      /* `forbidden`: with the admin's token it may */
 };
 
 /** `body` is the caller's, initialised and empty; it is sent to HEAD only as its length. */

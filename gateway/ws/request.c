@@ -12,6 +12,7 @@
 #include "middleware/token.h"
 #include "protocol/extensions.h"
 #include "protocol/handshake.h"
+#include "ws/admin.h"
 #include "ws/head.h"
 #include "ws/linger.h"
 #include "ws/loop_adapter.h"
@@ -194,7 +195,7 @@ static int refuse(struct cw_request *request, struct lws *wsi,
 static bool is_last_request(struct lws *wsi, enum cw_http_method method)
 {
     char version[16], connection[32];
-    if (method == CW_HTTP_OTHER) /* a body may follow */
+    if (method == CW_HTTP_POST || method == CW_HTTP_OTHER) /* a body may follow */
         return true;
     if (lws_hdr_copy(wsi, version, sizeof(version), WSI_TOKEN_HTTP) < 0 ||
         strcmp(version, "HTTP/1.1") != 0)
@@ -263,6 +264,7 @@ int cw_request_on_http(struct cw_request *request, struct lws *wsi)
     struct cw_http_request http = {
         .method = method == LWSHUMETH_GET    ? CW_HTTP_GET
                   : method == LWSHUMETH_HEAD ? CW_HTTP_HEAD
+                  : method == LWSHUMETH_POST ? CW_HTTP_POST
                                              : CW_HTTP_OTHER,
         .path = cw_bytes_make(path, (size_t)path_size),
         .is_admin = request->is_admin,
@@ -277,6 +279,7 @@ int cw_request_on_http(struct cw_request *request, struct lws *wsi)
         cw_writer_init(&query);
         cw_query_write(wsi, &query);
         http.query = cw_writer_view(&query);
+        cw_admin_judge(request, wsi, &http);
         int rc = query.has_failed ? -1 : answer_api(request, wsi, &http);
         cw_writer_finish(&query);
         return rc;

@@ -396,13 +396,18 @@ int cw_ws_server_reload(struct cw_ws_server *server, const struct cw_ws_server_o
         return CW_ERR_INVALID;
     }
     char *allow_origin = strdup(options->allow_origin != NULL ? options->allow_origin : "*");
-    if (allow_origin == NULL) {
+    char *admin_token = strdup(options->admin_token != NULL ? options->admin_token : "");
+    if (allow_origin == NULL || admin_token == NULL) {
+        free(allow_origin);
+        free(admin_token);
         cw_networks_finish(&trusted);
         (void)snprintf(error, error_size, "%s", cw_error_text(CW_ERR_NOMEM));
         return CW_ERR_NOMEM;
     }
     free(server->allow_origin);
     server->allow_origin = allow_origin;
+    free(server->admin_token);
+    server->admin_token = admin_token;
     cw_networks_finish(&server->trusted);
     server->trusted = trusted;
     server->has_proxy_protocol = options->has_proxy_protocol;
@@ -510,6 +515,7 @@ void cw_ws_server_destroy(struct cw_ws_server *server)
     free(server->scratch);
     cw_networks_finish(&server->trusted);
     free(server->allow_origin);
+    free(server->admin_token);
     free(server->path);
     free(server);
 }

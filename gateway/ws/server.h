@@ -25,6 +25,7 @@ struct cw_ws_server_options {
     struct cw_node *node;          /* required; outlives the server; its `transport` is set by it */
     const char *listen;            /* required: "0.0.0.0:8000", "[::]:8000", ":8000", "unix:PATH" */
     const char *admin_listen;      /* the same; NULL or empty: off */
+    const char *admin_token;       /* asked for by changing calls; NULL or empty: none */
     const char *path;              /* of the WebSocket; NULL: "/ws" */
     const char *allow_origin;      /* comma-separated globs; NULL: "*" */
     const char *trusted_proxies;   /* comma-separated networks; NULL: none */
@@ -47,8 +48,9 @@ CW_MUST_CHECK int cw_ws_server_create(const struct cw_ws_server_options *options
 CW_MUST_CHECK int cw_ws_server_start(struct cw_ws_server *server, char *error, size_t error_size);
 
 /**
- * Takes over `allow_origin`, `trusted_proxies` and `has_proxy_protocol`: whoever connects from now
- * on is judged by them. CW_ERR_INVALID, CW_ERR_NOMEM: all is as it was; `error` says it in words.
+ * Takes over `admin_token`, `allow_origin`, `trusted_proxies` and `has_proxy_protocol`: whoever
+ * connects from now on is judged by them. CW_ERR_INVALID, CW_ERR_NOMEM: all is as it was; `error`
+ * says it in words.
  */
 CW_MUST_CHECK int cw_ws_server_reload(struct cw_ws_server *server,
                                       const struct cw_ws_server_options *options, char *error,

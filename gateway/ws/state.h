@@ -40,6 +40,7 @@ struct cw_ws_server {
     struct cw_linger *linger;
     char *path;
     char *allow_origin;
+    char *admin_token;           /* empty: none */
     struct cw_networks trusted;  /* whose X-Forwarded-For is believed */
     struct cw_request *adopting; /* its socket is being handed to the library */
     struct cw_list requests;     /* cw_request.node: sockets that are no WebSockets, oldest first */

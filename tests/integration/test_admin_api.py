@@ -2,6 +2,7 @@
 
 import json
 import time
+from urllib.parse import quote
 
 import setup_path  # noqa: F401
 from support.case import NodeCase, main
@@ -38,7 +39,7 @@ class Pages(NodeCase):
         head = request(self.node.admin, "/", "HEAD")
         self.assertEqual((head.status, head.body), (200, b""))
         self.assertEqual(int(head.header("content-length")), len(self.node.get("/", True).body))
-        for path in ("/", "/api/nodes", "/api/groups"):
+        for path in ("/", "/api/nodes", "/api/groups", "/api/channels"):
             self.assertEqual(request(self.node.admin, path, "POST").status, 405)
 
 
@@ -169,6 +170,106 @@ class WithoutRedis(NodeCase):
                 node.terminate()
         finally:
             self.redis.thaw()
+
+
+class Changes(NodeCase):
+    settings = {"max_groups": 3}
+
+    def post(self, path, status=200, node=None, headers=()):
+        answer = request((node or self.node).admin, path, "POST", headers=headers)
+        self.assertEqual((answer.status, answer.header("content-type")), (status, "application/json"),
+                         answer)
+        return answer.json()
+
+    def test_messages_to_groups_and_channels(self):
+        client, group = self.client(), self.new_group()
+        client.join(group)
+        text = 'x;b&c=d+e %"\\\u00e9\U0001f600'
+        for word, value in (("json", {"said": text}), ("text", text)):
+            said = json.dumps(value) if word == "json" else value
+            field = "data" if word == "json" else "text"
+            told = self.post(f"/api/publish?group={group}&{word}={quote(said, safe='')}")
+            frame = self.assertReceives(client, group, **{field: value})
+            self.assertEqual(frame["from"], "admin")
+            self.assertEqual(told, {"epoch": frame["epoch"], "offset": frame["offset"]})
+            told = self.post(f"/api/send?channel={client.uuid}&{word}={quote(said, safe='')}")
+            self.assertEqual(told["status"], "delivered")
+            frame = client.message()
+            self.assertEqual((frame[field], frame["from"], frame.get("group")), (value, "admin", None))
+
+    def test_groups_of_a_channel_and_its_end(self):
+        client, group = self.client(), self.new_group()
+        self.post(f"/api/add?channel={client.uuid}&group={group}")
+        self.assertEqual(client.receive()["op"], "joined")
+        self.post(f"/api/remove?channel={client.uuid}&group={group}")
+        self.assertEqual(client.receive()["op"], "left")
+        self.post(f"/api/close?channel={client.uuid}&code=4321&reason=see%20you")
+        bye = client.receive()
+        self.assertEqual((bye["op"], bye["code"], bye["reason"]), ("bye", 4321, "see you"))
+        other = self.client()
+        self.post(f"/api/close?channel={other.uuid}")
+        self.assertEqual(other.receive()["code"], 4004)
+        until(lambda: self.node.get(f"/api/channel?id={other.uuid}", admin=True).status == 404, "it is gone")
+
+    def test_what_is_wrong_is_said_and_nothing_done(self):
+        client = self.client()
+        for path, status in (
+                (f"/api/close?channel={NOBODY}", 404), ("/api/close?channel=x", 400), ("/api/close", 400),
+                (f"/api/close?channel={client.uuid}&code=1001", 400),
+                (f"/api/close?channel={client.uuid}&code=5000", 400),
+                (f"/api/close?channel={client.uuid}&code=-1", 400),
+                (f"/api/close?channel={client.uuid}&reason={'x' * 124}", 400),
+                (f"/api/close?channel={client.uuid}&reason=%ff", 400),
+                (f"/api/add?channel={client.uuid}&group=user:x", 403),
+                (f"/api/add?channel={client.uuid}&group=no%20blanks", 400),
+                (f"/api/add?channel={NOBODY}&group=g", 404),
+                (f"/api/send?channel={NOBODY}&text=x", 404), (f"/api/send?channel={client.uuid}", 400),
+                (f"/api/send?channel={client.uuid}&json=%7B", 400), ("/api/send?channel=x&text=x", 400),
+                ("/api/publish?group=no%20blanks&text=x", 400), ("/api/publish?group=g&text=%ff", 400),
+                ("/api/publish?text=x", 400), ("/api/publish", 400)):
+            with self.subTest(path=path):
+                self.assertEqual(set(self.post(path, status)), {"code", "message"})
+        for path in ("/api/close", "/api/publish"):
+            self.assertEqual(self.node.get(path, admin=True).status, 405)
+        client.join("still-there")
+
+    def test_pages_of_other_sites_may_do_nothing(self):
+        client = self.client()
+        client.join("safe")
+        host = "127.0.0.1:%d" % self.node.admin[1]
+        for headers, status in (
+                ([("Origin", "http://evil.example")], 403), ([("Origin", "null")], 403),
+                ([("Origin", f"http://{host}.evil.example")], 403),
+                ([("Origin", "http://localhost")], 200),  # what the request says in Host
+                ([("X-Forwarded-For", "10.0.0.1")], 403)):
+            with self.subTest(headers=headers):
+                self.post("/api/publish?group=safe&text=x", status, headers=headers)
+        for name in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example"):
+            with Wire(self.node.admin, 10.0) as wire:
+                wire.send(f"POST /api/publish?group=safe&text=x HTTP/1.1\r\nHost: {name}\r\n"
+                          f"Origin: http://{name}\r\nContent-Length: 0\r\n\r\n".encode())
+                self.assertEqual(read_response(wire).status, 403)
+        for name in (host, "[::1]", "localhost:1", "LOCALHOST"):
+            with Wire(self.node.admin, 10.0) as wire:
+                wire.send(f"POST /api/publish?group=safe&text=y HTTP/1.1\r\nHost: {name}\r\n"
+                          f"Origin: http://{name}\r\nContent-Length: 0\r\n\r\n".encode())
+                self.assertEqual(read_response(wire).status, 200)
+        self.assertReceives(client, "safe", text="x")
+        for _ in range(4):
+            self.assertReceives(client, "safe", text="y")
+
+    def test_with_a_token_it_is_asked_for(self):
+        node = self.own_node(self.redis, **{"admin-token": "open sesame"})
+        path = "/api/publish?group=g&text=x"
+        for value in (None, "Bearer x", "Bearer open sesam", "Bearer open sesame!", "open sesame", "Bearer ",
+                      "Bearer " + "x" * 5000):
+            headers = [("Authorization", value)] if value else []
+            self.assertEqual(self.post(path, 401, node, headers)["code"], "unauthenticated")
+        right = [("Authorization", "Bearer open sesame")]
+        self.post(path, 200, node, right)
+        self.post(path, 200, node, [*right, ("X-Forwarded-For", "10.0.0.1")])
+        self.post(path, 403, node, [*right, ("Origin", "http://evil.example")])
+        self.assertEqual(node.get("/api/nodes", admin=True).status, 200)  # looking is free
 
 
 if __name__ == "__main__":

@@ -20,8 +20,9 @@ globalThis.openPage = async (options) => {
     page.on('console', (message) => ['error', 'warning'].includes(message.type())
         && problems.push(`${message.type()}: ${message.text()}`));
     page.on('pageerror', (error) => problems.push(String(error.stack)));
-    page.on('request', (request) => allowed.every((start) => !request.url().startsWith(start))
-        && problems.push(`request: ${request.url()}`));
+    const check = (url) => allowed.every((start) => !url.startsWith(start)) && problems.push(`request: ${url}`);
+    page.on('request', (request) => check(request.url()));
+    page.on('websocket', (socket) => check(socket.url()));
     return page;
 };
 

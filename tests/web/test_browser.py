@@ -43,6 +43,10 @@ class BackEnd(InChromium, test_client.BackEnd):
     pass
 
 
+class Tokens(InChromium, test_client.Tokens):
+    pass
+
+
 class Queue(InChromium, test_client.Queue):
 
     def test_a_network_that_is_back_is_used_at_once(self):

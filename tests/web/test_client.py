@@ -3,10 +3,11 @@
 import base64
 
 import setup_path  # noqa: F401
+from support import tokens
 from support.case import main
 from support.ports import free_port
 from support.wait import until
-from web_case import WebCase
+from web_case import WebCase, js
 
 
 class Ops(WebCase):
@@ -228,6 +229,51 @@ class BackEnd(WebCase):
             globalThis.outcome = await waiting; return one.channel""")
         self.assertEqual(self.run_js("return outcome")["code"], "closed")
         until(lambda: not self.call("EXISTS", f"cw:{{c:{channel}}}"), "the channel is gone")
+
+
+class Tokens(WebCase):
+    settings = {"token-secret": tokens.SECRET}
+
+    def give(self, *given):
+        self.run_js(f"""globalThis.given = {js(given)}; globalThis.asked = 0;
+            globalThis.next = async () => given[Math.min(asked++, given.length - 1)];""")
+
+    def test_a_token_is_renewed_before_it_ends(self):
+        self.give(tokens.token("anna", ttl=5, join=["*"], publish=["*"]),
+                  tokens.token("anna", join=["*"], publish=["*"]))
+        told = self.run_js("""
+            const one = open(urls.a, { token: next });
+            await one.join(group);
+            const ends = JSON.parse(atob(given[0].split('.')[1])).exp * 1000;
+            await until(() => Date.now() > ends + 1500, 'it has ended');
+            await one.publish(group, 1);
+            await until(() => one.seen.message.length);
+            return { user: one.user, asked, order: one.order, state: one.state };""")
+        self.assertEqual((told["user"], told["asked"], told["state"]), ("anna", 2, "open"))
+        self.assertEqual(told["order"], ["open", "message"])
+
+    def test_a_token_that_ended_is_replaced_at_the_next_connection(self):
+        late = tokens.token("anna", ttl=-100, join=["*"])
+        self.give(late, tokens.token("anna", join=["*"]))
+        told = self.run_js("""
+            const one = open(urls.a, { token: next, backoffMin: 50 });
+            await one.join(group);
+            return { user: one.user, again: one.seen.reconnecting.map(({ code }) => code), asked };""")
+        self.assertEqual((told["user"], told["again"], told["asked"]), ("anna", [4001], 2))
+        told = self.run_js(f"""
+            const two = open(urls.a, {{ token: {js(late)} }});
+            await until(() => two.seen.close.length);
+            return two.seen;""")
+        self.assertEqual([event["code"] for event in told["close"]], [4001])
+        self.assertEqual(told["reconnecting"], [])
+
+    def test_what_a_token_does_not_allow(self):
+        self.give(tokens.token("anna", join=["chat.*"]))
+        told = self.run_js("""
+            const one = open(urls.a, { token: next });
+            await one.join('chat.1');
+            return [await refused(one.join('other')), await refused(one.publish('chat.1', 1))];""")
+        self.assertEqual([error["code"] for error in told], ["forbidden", "forbidden"])
 
 
 class Queue(WebCase):

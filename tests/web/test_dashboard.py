@@ -4,6 +4,7 @@ import os
 
 import setup_path  # noqa: F401
 from program import Browser
+from support import tokens
 from support.case import Case, main
 from support.wait import until
 from web_case import js
@@ -100,6 +101,40 @@ class Dashboard(Case):
         self.run_js("await page.fill('#search-text', 'nobody knows'); await page.press('#search-text', 'Enter')")
         self.wait_for_text("#found", "can't be looked up")
         self.run_js("problems.splice(0)")  # the browser tells of the 400
+
+    def test_an_administrator_sends_and_closes(self):
+        client = self.own_client(self.b)
+        channel = client.welcome["channel"]
+        node = self.own_node(self.redis, name="asking", **{"admin-token": "sesame"})
+        url = "http://%s:%d/" % node.admin
+        self.run_js(f"allowed.push({js(url)}); await page.goto({js(url)} + '#/lookup');"
+                    f"await page.fill('#search-text', {js(channel)}); await page.press('#search-text', 'Enter')")
+        self.wait_for_text("#found dd", "connected")
+        self.run_js("""await page.fill('#action-send', '{"only":"you"}'); await page.press('#action-send', 'Enter');
+            await page.fill('#admin-token', 'wrong'); await page.press('#admin-token', 'Enter');
+            await page.waitForFunction(() => !document.querySelector('#admin-token').value);
+            await page.fill('#admin-token', 'sesame'); await page.press('#admin-token', 'Enter');""")
+        self.wait_for_text("#found form [role=status]", "delivered")
+        frame = client.message()
+        self.assertEqual((frame["data"], frame["from"]), ({"only": "you"}, "admin"))
+        self.run_js("await page.fill('#action-close', 'enough'); await page.press('#action-close', 'Enter')")
+        bye = client.receive()
+        self.assertEqual((bye["code"], bye["reason"]), (4004, "enough"))
+        self.run_js("allowed.pop(); problems.splice(0)")  # the browser tells of each 401
+
+    def test_clients_with_a_token(self):
+        node = self.own_node(self.own_redis(), name="strict", **{"token-secret": tokens.SECRET})
+        token = tokens.token("anna", join=["*"], publish=["*"])
+        url = "http://%s:%d/" % node.admin
+        self.run_js(f"allowed.push({js(url)}, 'ws://127.0.0.1:{node.port}/');"
+                    f"await page.goto({js(url)} + '#/chat');"
+                    f"await page.fill('#client-token', {js(token)});"
+                    "await page.press('#client-token', 'Enter')")
+        self.wait_for_text(".messages", "connected to")
+        self.run_js("await page.click('nav a[href=\"#/lookup\"]');"
+                    "await page.fill('#search-text', 'anna'); await page.press('#search-text', 'Enter')")
+        self.wait_for_text("#found h3", "User anna")
+        self.run_js("allowed.splice(-2)")
 
     def test_groups_of_this_node(self):
         client = self.own_client(self.a)

@@ -3,7 +3,7 @@
  */
 
 import { connect } from './chanway.js';
-import { $, make, setText } from './page.js';
+import { $, kept, make, setText } from './page.js';
 
 const GROUP = 'chanway-demo';
 const NAMES = ['Ada', 'Grace'];
@@ -31,7 +31,7 @@ function startPane(index, url) {
         messages.scrollTop = messages.scrollHeight;
     };
 
-    const client = connect(url);
+    const client = connect(url, { token: kept.get('token') });
     const room = client.group(GROUP);
     client.on('open', ({ node, resumed }) => {
         setText(where, `on ${node}`);
@@ -61,16 +61,24 @@ function startPane(index, url) {
 }
 
 export function startChat(model) {
-    let isStarted = false;
+    let clients = [];
     const start = () => {
         const urls = model.urls();
-        if (isStarted || $('chat').hidden || !urls.length) {
+        if (clients.length || $('chat').hidden || !urls.length) {
             return;
         }
-        isStarted = true;
         /* Each begins with a node of its own, and has the others to go on with. */
-        NAMES.forEach((_, i) => startPane(i, urls.map((_url, n) => urls[(n + i) % urls.length])));
+        clients = NAMES.map((_, i) => startPane(i, urls.map((_url, n) => urls[(n + i) % urls.length])));
     };
+    $('client-token').value = kept.get('token');
+    $('client-form').addEventListener('submit', (event) => {
+        event.preventDefault();
+        kept.set('token', $('client-token').value.trim());
+        clients.forEach((client) => client.close());
+        clients = [];
+        $('chat-panes').replaceChildren();
+        start();
+    });
     model.addEventListener('view', start);
     model.addEventListener('change', start);
 }

@@ -2,7 +2,7 @@
  * console.js - the protocol by hand: a WebSocket, and what goes over it.
  */
 
-import { $, make, setText } from './page.js';
+import { $, kept, make, setText } from './page.js';
 
 const KEPT = 500;
 const TEMPLATES = {
@@ -82,7 +82,8 @@ export function startConsole(model) {
         name)));
     model.addEventListener('change', () => {
         if (!$('console-url').value && model.urls().length) {
-            [$('console-url').value] = model.urls();
+            const token = kept.get('token');
+            $('console-url').value = model.urls()[0] + (token && `?token=${encodeURIComponent(token)}`);
         }
     });
 }

@@ -2,6 +2,7 @@
  * lookup.js - one channel, user or group found; lists of groups and channels; a group's messages live.
  */
 
+import { channelActions, groupActions } from './actions.js';
 import { $, amount, ask, keep, make, setText, span } from './page.js';
 import { Tail } from './tail.js';
 
@@ -103,7 +104,7 @@ class Lookup {
             ['Lives', channel.expires ? `${channel.expires} s` : 'without limit'],
             ['Direct messages kept', amount(channel.queued)],
             ['Groups', ...(channel.groups.length ? listed(channel.groups.map((one) => this.link(one))) : ['none'])],
-        )];
+        ), make('div', { class: 'actions' }, ...channelActions(channel.channel))];
     }
 
     async group(name) {
@@ -115,7 +116,7 @@ class Lookup {
             isNew ? make('p', { class: 'quiet' }, 'Nobody is in it, and nothing was said.') : '',
             facts(['Members on all nodes', amount(group.members)], ['Messages so far', amount(group.offset)],
                 ['Kept', amount(group.kept)], ['Members', ...members, page.next === '0' ? '' : ', …']),
-            ...(this.tail ? this.tail.elements : [])];
+            make('div', { class: 'actions' }, ...groupActions(name)), ...(this.tail ? this.tail.elements : [])];
     }
 
     async showGroups() {

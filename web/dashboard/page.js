@@ -100,13 +100,51 @@ export function span(ms) {
     return h ? `${h} h ${m} min` : m ? `${m} min` : `${s} s`;
 }
 
-/* Asks this node; an answer that is no success is an error with its message. */
-export async function ask(path, parameters = {}) {
-    const query = new URLSearchParams(parameters).toString();
-    const response = await fetch(query ? `${path}?${query}` : path, { cache: 'no-store' });
+async function answer(response) {
     const body = await response.json();
     if (!response.ok && !('status' in body)) {
-        throw Object.assign(new Error(body.message), { code: body.code });
+        throw Object.assign(new Error(body.message), { code: body.code, status: response.status });
     }
     return body;
+}
+
+const query = (parameters) => {
+    const text = new URLSearchParams(parameters).toString();
+    return text && `?${text}`;
+};
+
+/* Asks this node; an answer that is no success is an error with its message. */
+export async function ask(path, parameters = {}) {
+    return answer(await fetch(path + query(parameters), { cache: 'no-store' }));
+}
+
+/* What this window was told: the admin's token and the clients', until it is closed. */
+export const kept = {
+    get: (name) => window.sessionStorage.getItem(`chanway-${name}`) || '',
+    set: (name, value) => window.sessionStorage.setItem(`chanway-${name}`, value),
+};
+
+/* Asks for the admin's token; resolves to whether there is one now. */
+function askForToken() {
+    const dialog = $('admin');
+    $('admin-token').value = '';
+    dialog.returnValue = '';
+    dialog.showModal();
+    return new Promise((resolve) => {
+        dialog.addEventListener('close', () => {
+            kept.set('admin-token', $('admin-token').value);
+            resolve(dialog.returnValue === 'ok');
+        }, { once: true });
+    });
+}
+
+/* Has this node do something; asks for the admin's token where the node does. */
+export async function change(path, parameters) {
+    const token = kept.get('admin-token');
+    const response = await fetch(path + query(parameters), { method: 'POST',
+        headers: token ? { Authorization: `Bearer ${token}` } : {} });
+    if (response.status === 401 && await askForToken()) {
+        return change(path, parameters);
+    }
+    return answer(response);
 }

@@ -3,7 +3,7 @@
  */
 
 import { connect } from './chanway.js';
-import { make, setText } from './page.js';
+import { kept, make, setText } from './page.js';
 
 const KEPT = 200;
 
@@ -47,10 +47,11 @@ export class Tail {
             return;
         }
         setText(this.button, 'Stop');
-        const client = connect(urls);
+        const client = connect(urls, { token: kept.get('token') });
         this.client = client;
         client.on('message', (message) => this.say('', words(message)));
         client.on('gap', () => this.say('told', 'messages are lost'));
+        client.on('close', ({ code, reason }) => code !== 1000 && this.say('told', `closed: ${code} ${reason}`));
         client.on('reconnecting', () => this.say('note', 'the connection is lost, and made again'));
         client.join(this.group).then(() => this.say('note', `joined by ${client.node}`),
             (error) => this.say('told', `${error.code}: ${error.message}`));

@@ -51,6 +51,7 @@ enum cw_require_token {
 struct cw_gateway_options {
     const char *listen;          /**< where clients connect: "HOST:PORT" or "unix:PATH" */
     const char *admin_listen;    /**< metrics and health, as `listen`; empty: off */
+    const char *admin_token;     /**< for calls that change something; NULL: this machine alone */
     const char *path;            /**< of the WebSocket upgrade */
     const char *node;            /**< empty: the host's name */
     const char *redis;           /**< URL, or "embedded": a redis-server of its own */
