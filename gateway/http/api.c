@@ -32,18 +32,22 @@ bool cw_api_has(const struct cw_http_request *request)
 static bool is_refused(const struct cw_http_request *request, bool is_change,
                        struct cw_http_response *response)
 {
+    static const char only_reads[] = "Allow: GET, HEAD\r\n";
+    static const char bearer[] = "WWW-Authenticate: Bearer\r\n";
     bool is_read = request->method == CW_HTTP_GET || request->method == CW_HTTP_HEAD;
-    if (!is_change && !is_read)
-        cw_http_refuse(response, 405, "bad_request", "only GET and HEAD", "Allow: GET, HEAD\r\n");
-    else if (is_change && request->method != CW_HTTP_POST)
+    bool is_post = request->method == CW_HTTP_POST;
+    if (!is_change && !is_read) {
+        cw_http_refuse(response, 405, "bad_request", "only GET and HEAD", only_reads);
+    } else if (is_change && !is_post) {
         cw_http_refuse(response, 405, "bad_request", "only POST", "Allow: POST\r\n");
-    else if (is_change && request->forbidden != NULL && request->wants_token)
-        cw_http_refuse(response, 401, "unauthenticated", request->forbidden,
-                       "WWW-Authenticate: Bearer\r\n");
-    else if (is_change && request->forbidden != NULL)
-        cw_http_refuse(response, 403, "forbidden", request->forbidden, NULL);
-    else
+    } else if (is_change && request->forbidden != NULL) {
+        bool wants_token = request->wants_token;
+        cw_http_refuse(response, wants_token ? 401 : 403,
+                       wants_token ? "unauthenticated" : "forbidden", request->forbidden,
+                       wants_token ? bearer : NULL);
+    } else {
         return false;
+    }
     return true;
 }
 
