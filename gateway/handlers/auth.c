@@ -5,7 +5,7 @@
  *   awaits its token --auth--> the middlewares after it are asked, attach, its user's group is
  *      joined --> ok, then groups of the URL and of the token
  *   without a token where none is required --auth--> its user's group is joined, all that the
- *      registry says of it is written anew --> ok
+ *      registry says of it is written anew --> ok; groups of the token are joined
  *   with one --auth--> ok
  */
 #include <chanway/middleware.h>
@@ -111,7 +111,9 @@ static int join_user_group(struct cw_channel *channel, struct cw_op *op)
     if (!cw_user_group_write(cw_bytes_text(channel->grants->user), name))
         return CW_ERR_INTERNAL;
     const struct cw_join_wish wish = {.group = cw_bytes_text(name), .is_resumed = true};
-    return cw_join_start(channel, &wish, op, on_user_joined);
+    int rc = cw_join_start(channel, &wish, op, on_user_joined);
+    channel->wants_user_group = rc != CW_OK;
+    return rc;
 }
 
 void cw_auth_visit(struct cw_channel *channel)
@@ -173,11 +175,13 @@ static void begin(struct cw_channel *channel, struct cw_grants *grants, struct c
     }
     cw_channel_set_grants(channel, grants);
     leave_forbidden(channel);
-    channel->wants_user_group = true;
     if (join_user_group(channel, op) != CW_OK)
         (void)cw_op_finish(op, CW_ERR_TIMEOUT); /* it is tried again */
-    if (!cw_ban_guard_closes(channel))
-        cw_limits_user_known(channel);
+    if (cw_ban_guard_closes(channel))
+        return;
+    for (size_t i = 0; i < grants->groups.count; i++)
+        cw_join_granted(channel, grants->groups.items[i]);
+    cw_limits_user_known(channel);
 }
 
 void cw_handle_auth(struct cw_channel *channel, const struct cw_command *command, struct cw_op *op)

@@ -8,6 +8,9 @@
 #include "handlers/handlers.h"
 #include "handlers/joining.h"
 #include "names.h"
+#include "protocol/event.h"
+
+#include <stdio.h>
 
 /* Whether its client may be in `group`, which is its user's own perhaps. */
 static bool is_allowed(const struct cw_channel *channel, struct cw_bytes group)
@@ -168,6 +171,49 @@ void cw_handle_join(struct cw_channel *channel, const struct cw_command *command
     int rc = cw_join_start(channel, &wish, op, on_joined);
     if (rc != CW_OK)
         (void)cw_op_finish(op, rc);
+}
+
+/* What a token names that comes late. */
+
+static void tell_joined(struct cw_channel *channel, struct cw_bytes group, int rc,
+                        const struct cw_event_ok *ok)
+{
+    const struct cw_command_id none = {.type = CW_ID_NONE};
+    const struct cw_event_error error = {.error = rc, .retry_ms = -1, .group = group};
+    enum cw_kind kind = (enum cw_kind)channel->kind;
+    cw_channel_send_new_frame(
+        channel, rc != CW_OK ? cw_event_error(kind, &none, &error)
+                             : cw_event_joined(kind, true, group, ok->has_position, ok->position));
+}
+
+static void on_granted_joined(void *arg, int rc, bool is_logged, struct cw_position position)
+{
+    struct cw_member *member = arg;
+    struct cw_channel *channel = member->channel;
+    struct cw_event_ok ok = {0};
+    char name[CW_GROUP_NAME_MAX + 1];
+    (void)is_logged;
+    (void)position; /* it may be a later one by now */
+    (void)snprintf(name, sizeof(name), "%s", member->group->name);
+    if (rc == CW_OK)
+        rc = cw_join_begin(member, &ok);
+    else
+        cw_member_destroy(member);
+    if (rc == CW_ERR_CANCELLED)
+        return; /* the channel goes */
+    tell_joined(channel, cw_bytes_text(name), rc, &ok);
+    cw_op_run_waiting(channel);
+}
+
+void cw_join_granted(struct cw_channel *channel, struct cw_bytes group)
+{
+    const struct cw_join_wish wish = {.group = group};
+    const struct cw_event_ok none = {0};
+    if (cw_member_find(channel, group) != NULL)
+        return;
+    int rc = cw_join_start(channel, &wish, NULL, on_granted_joined);
+    if (rc != CW_OK)
+        tell_joined(channel, group, rc, &none);
 }
 
 /* A back end's wish. */

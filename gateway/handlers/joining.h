@@ -34,6 +34,10 @@ CW_MUST_CHECK int cw_join_start(struct cw_channel *channel, const struct cw_join
  * there, and none before. An error: it is undone. */
 CW_MUST_CHECK int cw_join_begin(void *arg, struct cw_event_ok *ret_ok);
 
+/** A group that its client's token names, which has come late: it is told by `joined`, or by an
+ * error without id. */
+void cw_join_granted(struct cw_channel *channel, struct cw_bytes group);
+
 /** A group that it may not be in any more: its client is told, no message of it comes from now on,
  * and the member is gone. */
 void cw_leave_forbidden(struct cw_member *member);

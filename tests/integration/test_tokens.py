@@ -371,6 +371,20 @@ class Optional(TokenCase):
         self.assertEqual(client.refuse("join", group="other"), "forbidden")
         self.assertEqual([member["user"] for member in client.members(group)["members"]], ["alice"])
 
+    def test_groups_of_a_first_token_that_comes_late(self):
+        for packed in (False, True):
+            group, other = self.new_group(), self.new_group()
+            client = self.come(query=f"groups={group}", packed=packed)
+            client.next_op("joined")
+            client.call("auth", token=token(groups=[group, other, "user:bob"]))
+            frames = [client.next(), client.next()]
+            self.assertEqual({(frame["op"], frame["group"]) for frame in frames},
+                             {("joined", other), ("error", "user:bob")})
+            self.assertEqual(self.members_of(other), [client.uuid])
+            self.assertEqual(self.members_of("user:bob"), [])
+            client.publish(other, text="in")
+            self.assertReceives(client, other, text="in")
+
     def test_the_tenth_bad_one_in_a_row_ends_it(self):
         client = self.come()
         for _ in range(9):
