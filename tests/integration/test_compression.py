@@ -70,6 +70,14 @@ class CompressionCase(NodeCase):
         self.addCleanup(socket.drop)
         return socket
 
+    def member(self, group, kind="text", **options):
+        """A raw channel that is in `group` for sure: what it says to itself has come back."""
+        probe = self.new_group()
+        socket = self.deflating(f"type={kind}&groups={group},{probe}&publish={probe}", **options)
+        socket.send_text('"in"')
+        socket.receive_text()
+        return socket
+
     def chat(self, kind="text", **options):
         """A raw channel that hears what it says."""
         group = self.new_group()
@@ -114,10 +122,9 @@ class Agreement(CompressionCase):
 
     def test_who_does_not_offer_gets_plain_frames(self):
         group = self.new_group()
-        plain = self.raw(f"type=text&groups={group}&publish={group}")
+        plain = self.raw_member(group)
         self.assertIsNone(plain.response.header("sec-websocket-extensions"))
         packed = self.deflating(f"type=text&groups={group}&publish={group}")
-        plain.ping()
         packed.send_text(LONG)
         self.assertEqual(plain.receive_text(), LONG)
         self.assertEqual(packed.receive_text(), LONG)
@@ -155,12 +162,11 @@ class Outgoing(CompressionCase):
 
     def test_a_message_is_compressed_once_for_all(self):
         group = self.new_group()
-        sockets = [self.deflating(f"type=json&groups={group}&publish={group}") for _ in range(10)]
-        for socket in sockets:
-            socket.ping()
+        sockets = [self.member(group) for _ in range(10)]
+        publisher = self.client()
         compressed = self.node.metric("chanway_client_messages_compressed_total")
-        for number in range(5):
-            sockets[number].send_text(LONG)
+        for _ in range(5):
+            publisher.publish(group, text=LONG)
             for socket in sockets:
                 self.assertEqual(socket.receive_text(), LONG)
         self.assertEqual([socket.packed for socket in sockets], [5] * 10)
