@@ -25,7 +25,7 @@
 /* How often one socket is read per turn, at most: other clients wait meanwhile. */
 #define READS_PER_TURN 64
 /* And no more of it once this much has been inflated: little input can mean much work. */
-#define INFLATED_PER_TURN ((size_t)256 * 1024)
+#define INFLATED_PER_TURN ((size_t)64 * 1024)
 /* No timer of the library is further away than this. */
 #define TIMER_MAX_MS 60000
 
