@@ -11,6 +11,7 @@
 #include "channel/members.h"
 #include "channel/node.h"
 #include "channel/replay.h"
+#include "drain.h"
 #include "handlers/dispatch.h"
 #include "handlers/handlers.h"
 #include "http/about.h"
@@ -38,8 +39,17 @@
 #define MAX_PENDING_OPS 1024
 #define STOP_RETRY_MS   1000
 #define STOP_MAX_MS     5000 /* clients and Redis are waited for no longer than this */
+#define STOP_SOON_MS    3000 /* or this, where it was draining: time for those that don't answer */
 
-enum gateway_state { GATEWAY_RUNNING, GATEWAY_CLOSING, GATEWAY_LEAVING, GATEWAY_STOPPED };
+/* RUNNING --drain--> DRAINING --all are told, or stop--> CLOSING --all are gone--> LEAVING --Redis
+ * knows--> STOPPED; a second stop ends it from anywhere. */
+enum gateway_state {
+    GATEWAY_RUNNING,
+    GATEWAY_DRAINING,
+    GATEWAY_CLOSING,
+    GATEWAY_LEAVING,
+    GATEWAY_STOPPED
+};
 
 struct cw_gateway {
     struct event_base *base;
@@ -55,6 +65,7 @@ struct cw_gateway {
     void *on_ready_arg;
     struct cw_history_limits (*history)(void *arg, struct cw_bytes group);
     void *history_arg;
+    struct cw_drain drain;
     int64_t stop_until_ms;
     enum gateway_state state;
     bool was_ready;
@@ -167,9 +178,24 @@ static void on_left_cluster(void *arg, int rc)
     end_loop(arg);
 }
 
+static void close_all(struct cw_gateway *gateway, int64_t max_ms)
+{
+    gateway->state = GATEWAY_CLOSING;
+    gateway->stop_until_ms = cw_clock_ms() + max_ms;
+    gateway->node.is_draining = true;
+    cw_ws_server_stop(gateway->server, STOP_RETRY_MS);
+}
+
 static void continue_stop(struct cw_gateway *gateway)
 {
-    bool is_late = cw_clock_ms() > gateway->stop_until_ms;
+    int64_t now_ms = cw_clock_ms();
+    if (gateway->state == GATEWAY_DRAINING) {
+        cw_drain_turn(&gateway->drain, &gateway->node, now_ms, STOP_RETRY_MS);
+        cw_ws_server_request_flush(gateway->server);
+        if (gateway->node.count == 0 || cw_drain_is_over(&gateway->drain, now_ms))
+            close_all(gateway, STOP_MAX_MS);
+    }
+    bool is_late = now_ms > gateway->stop_until_ms;
     if (gateway->state == GATEWAY_CLOSING && (gateway->node.count == 0 || is_late)) {
         gateway->state = GATEWAY_LEAVING;
         if (cw_cluster_stop(gateway->cluster, on_left_cluster, gateway) != CW_OK)
@@ -181,14 +207,26 @@ static void continue_stop(struct cw_gateway *gateway)
 
 void cw_gateway_stop(struct cw_gateway *gateway)
 {
-    if (gateway->state != GATEWAY_RUNNING) {
+    if (gateway->state == GATEWAY_RUNNING)
+        close_all(gateway, STOP_MAX_MS);
+    else if (gateway->state == GATEWAY_DRAINING)
+        close_all(gateway, STOP_SOON_MS);
+    else
         end_loop(gateway);
+}
+
+void cw_gateway_drain(struct cw_gateway *gateway)
+{
+    int64_t time_ms = gateway->node.limits.drain_time_ms;
+    if (gateway->state != GATEWAY_RUNNING || time_ms == 0) {
+        cw_gateway_stop(gateway);
         return;
     }
-    gateway->state = GATEWAY_CLOSING;
-    gateway->stop_until_ms = cw_clock_ms() + STOP_MAX_MS;
+    gateway->state = GATEWAY_DRAINING;
     gateway->node.is_draining = true;
-    cw_ws_server_stop(gateway->server, STOP_RETRY_MS);
+    cw_drain_init(&gateway->drain, cw_clock_ms(), time_ms);
+    cw_log_info(cw_log_node(), "draining: %zu channels are closed over %lld ms",
+                gateway->node.count, (long long)time_ms);
 }
 
 static bool is_ready(const struct cw_gateway *gateway)
@@ -249,6 +287,7 @@ void cw_gateway_options_init(struct cw_gateway_options *options)
         .heartbeat_interval_ms = 15000,
         .heartbeat_timeout_ms = 30000,
         .op_timeout_ms = 5000,
+        .drain_time_ms = 30000,
         .session_ttl_s = 60,
         .queue_max = 100,
         .queue_bytes = 1 << 20,
@@ -275,6 +314,7 @@ void cw_gateway_set_limits(struct cw_gateway *gateway, const struct cw_gateway_o
         .memory_max = options->memory_max,
         .max_pending_ops = MAX_PENDING_OPS,
         .op_timeout_ms = options->op_timeout_ms,
+        .drain_time_ms = options->drain_time_ms,
         .auth_timeout_ms = options->auth_timeout_ms,
         .heartbeat_interval_ms = options->heartbeat_interval_ms,
         .heartbeat_timeout_ms = options->heartbeat_timeout_ms,

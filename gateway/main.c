@@ -91,6 +91,7 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     options->heartbeat_interval_ms = config->heartbeat_interval_ms;
     options->heartbeat_timeout_ms = config->heartbeat_timeout_ms;
     options->op_timeout_ms = config->op_timeout_ms;
+    options->drain_time_ms = config->drain_time_ms;
     options->payload_max = config->payload_max;
     options->max_connections = (size_t)config->max_connections;
     options->max_message = (size_t)config->max_message;
@@ -127,7 +128,10 @@ static void on_stop_signal(evutil_socket_t number, short what, void *arg)
     struct program *program = arg;
     (void)what;
     cw_log_info(cw_log_node(), "signal %d: stopping", (int)number);
-    cw_gateway_stop(program->gateway);
+    if (number == SIGTERM)
+        cw_gateway_drain(program->gateway);
+    else
+        cw_gateway_stop(program->gateway);
 }
 
 static void set_schemas(struct program *program, const struct cw_gateway_options *options)
@@ -197,7 +201,7 @@ static void on_reload_signal(evutil_socket_t number, short what, void *arg)
 
 #define SIGNALS 3
 
-/* SIGTERM, SIGINT: stop, twice: at once; SIGHUP: read the settings again. */
+/* SIGTERM: drain, twice: stop; SIGINT: stop, twice: at once; SIGHUP: read the settings again. */
 static int watch_signals(struct program *program, struct event *events[SIGNALS])
 {
     static const struct {

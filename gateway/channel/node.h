@@ -32,6 +32,7 @@ struct cw_limits {
     size_t memory_max;      /* 0: no limit */
     size_t max_pending_ops; /* unanswered ops of one client before it is no longer read */
     int64_t op_timeout_ms;
+    int64_t drain_time_ms; /* over which clients are closed by cw_gateway_drain(); 0: at once */
     int64_t heartbeat_interval_ms; /* 0: off */
     int64_t heartbeat_timeout_ms;  /* 0: off */
     int64_t channel_ttl_s;         /* 0: no limit */

@@ -41,7 +41,8 @@ class Node:
         self.limits = limits
         self.process = None
         self.settings = {"listen": f"127.0.0.1:{self.port}",
-                         "admin-listen": f"127.0.0.1:{self.admin_port}", "node": name}
+                         "admin-listen": f"127.0.0.1:{self.admin_port}", "node": name,
+                         "drain-time": "0"}  # they are not to be waited for
         if redis is not None:
             self.settings["redis"] = getattr(redis, "url", redis)
         for key, value in settings.items():

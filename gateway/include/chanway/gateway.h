@@ -75,6 +75,7 @@ struct cw_gateway_options {
     int64_t heartbeat_interval_ms; /**< a channel silent for so long is pinged; 0: never */
     int64_t heartbeat_timeout_ms;  /**< and closed with 4000 after this; 0: never */
     int64_t op_timeout_ms;         /**< every op with an id is answered within this */
+    int64_t drain_time_ms;         /**< cw_gateway_drain() takes so long; 0: no longer than stop */
     int64_t payload_max;           /**< bytes of a back end's payload */
     size_t max_connections;        /**< beyond it clients are closed with 1013 */
     size_t max_message;            /**< bytes; a client's larger message closes it with 1009 */
@@ -133,7 +134,7 @@ CW_API CW_MUST_CHECK int cw_gateway_create(const struct cw_gateway_options *opti
 /** Runs the loop until the gateway has stopped: CW_OK; CW_ERR_IO: it can't go on, said in the log.
  */
 CW_API CW_MUST_CHECK int cw_gateway_run(struct cw_gateway *gateway);
-/** Takes over the limits (heartbeat, op_timeout, auth_timeout, channel_ttl, max_...,
+/** Takes over the limits (heartbeat, op_timeout, drain_time, auth_timeout, channel_ttl, max_...,
  * connect_rate, message_rate, send_queue_max, memory_max, wait_replicas, closes_raw_on_gap), and
  * asks for each group's slow_policy again.
  */
@@ -171,6 +172,13 @@ CW_API bool cw_gateway_requires_token(const struct cw_gateway *gateway);
 /** Begins to stop: no new clients, all are closed with 1001; cw_gateway_run then returns. Again: at
  * once. */
 CW_API void cw_gateway_stop(struct cw_gateway *gateway);
+/**
+ * Begins to stop gently: not ready and no new clients from now on, those that are there are closed
+ * with 1001 one after the other, spread over drain_time_ms, so that they do not come back to other
+ * nodes all at once; cw_gateway_run returns when the last is gone. Again, or cw_gateway_stop():
+ * those that are left are closed now, and it takes no longer than 3 s.
+ */
+CW_API void cw_gateway_drain(struct cw_gateway *gateway);
 /** After cw_gateway_run has returned, or instead of it. NULL is fine. */
 CW_API void cw_gateway_destroy(struct cw_gateway *gateway);
 
