@@ -280,6 +280,9 @@ void cw_gateway_options_init(struct cw_gateway_options *options)
         .redis = "embedded",
         .redis_prefix = "cw",
         .data_dir = "./run",
+        .tls_cert = "",
+        .tls_key = "",
+        .tls_client_ca = "",
         .allow_origin = "*",
         .trusted_proxies = "",
         .token_alg = "HS256",
@@ -471,6 +474,9 @@ static struct cw_ws_server_options server_options(struct cw_gateway *gateway,
         .admin_listen = options->admin_listen,
         .admin_token = options->admin_token,
         .path = options->path,
+        .tls_cert = options->tls_cert,
+        .tls_key = options->tls_key,
+        .tls_client_ca = options->tls_client_ca,
         .allow_origin = options->allow_origin,
         .trusted_proxies = options->trusted_proxies,
         .has_proxy_protocol = options->has_proxy_protocol,
@@ -482,6 +488,13 @@ static int build_server(struct cw_gateway *gateway, const struct cw_gateway_opti
 {
     struct cw_ws_server_options of_server = server_options(gateway, options);
     return cw_ws_server_create(&of_server, error, error_size, &gateway->server);
+}
+
+static int start_server(struct cw_gateway *gateway, const struct cw_gateway_options *options,
+                        char *error, size_t error_size)
+{
+    struct cw_ws_server_options of_server = server_options(gateway, options);
+    return cw_ws_server_start(gateway->server, &of_server, error, error_size);
 }
 
 int cw_gateway_set_access(struct cw_gateway *gateway, const struct cw_gateway_options *options,
@@ -521,7 +534,7 @@ static int build(struct cw_gateway *gateway, const struct cw_gateway_options *op
     if (rc == CW_OK)
         rc = cw_ban_guard_create(gateway->base, &gateway->node, &gateway->ban_guard);
     if (rc == CW_OK)
-        rc = cw_ws_server_start(gateway->server, error, error_size);
+        rc = start_server(gateway, options, error, error_size);
     if (rc == CW_OK)
         rc = cw_cluster_start(gateway->cluster, error, error_size);
     return rc;

@@ -78,6 +78,9 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     options->redis = config->redis;
     options->redis_prefix = config->redis_prefix;
     options->data_dir = config->data_dir;
+    options->tls_cert = config->tls_cert;
+    options->tls_key = config->tls_key;
+    options->tls_client_ca = config->tls_client_ca;
     options->allow_origin = config->allow_origin;
     options->trusted_proxies = config->trusted_proxies;
     options->has_proxy_protocol = config->proxy_protocol == CW_CONFIG_ON;

@@ -14,6 +14,9 @@
 /* The Prometheus text format. */
 #define EXPOSITION "text/plain; version=0.0.4; charset=utf-8"
 
+/* RFC 6797: for a year, browsers come to this host by TLS only. */
+#define HSTS "Strict-Transport-Security: max-age=31536000\r\n"
+
 /* One row per path. */
 static const struct {
     const char *path;
@@ -128,8 +131,8 @@ int cw_http_write_head(const struct cw_http_response *response, bool is_last,
                     "Content-Type: %s\r\n"
                     "Content-Length: %zu\r\n"
                     "Cache-Control: no-store\r\n"
-                    "%s%s\r\n",
+                    "%s%s%s\r\n",
                     response->status, cw_http_status_text(response->status), response->content_type,
                     response->body.size, response->headers != NULL ? response->headers : "",
-                    is_last ? "Connection: close\r\n" : "");
+                    response->is_tls ? HSTS : "", is_last ? "Connection: close\r\n" : "");
 }

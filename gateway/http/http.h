@@ -29,6 +29,7 @@ struct cw_http_response {
     int status;
     const char *content_type; /* static */
     const char *headers;      /* static: more header lines, each with its CRLF; NULL: none */
+    bool is_tls;              /* the client is told to come by TLS only */
     struct cw_writer body;
 };
 

@@ -12,14 +12,13 @@
 #include "ws/flush.h"
 #include "ws/loop_adapter.h"
 #include "ws/request.h"
+#include "ws/socket.h"
 #include "ws/state.h"
 
 #include <libwebsockets.h>
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 /* How long a closing client has to take what is queued and to answer the close frame. */
 #define CLOSE_TIME_MS 2000
@@ -421,20 +420,13 @@ int cw_connection_on_writable(struct cw_connection *connection)
     return 0;
 }
 
-/* Whether the peer is still there; if not, the library drops the connection because of that. */
-static bool is_peer_there(const struct cw_connection *connection)
-{
-    char byte;
-    ssize_t size = recv(lws_get_socket_fd(connection->wsi), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return size > 0 || (size < 0 && errno == EAGAIN);
-}
-
 void cw_connection_on_unbind(struct cw_connection *connection)
 {
     bool is_ending = connection->server->is_ending;
     if (!connection->is_closing || (is_ending && !connection->is_close_sent)) {
         /* There are broken frames for which the library closes without a close frame. */
-        if (lws_get_close_length(connection->wsi) == 0 && is_peer_there(connection)) {
+        if (lws_get_close_length(connection->wsi) == 0 &&
+            cw_socket_is_peer_there(connection->wsi)) {
             cw_buf_unref(connection->close_frame);
             connection->close_frame =
                 create_close_frame(is_ending ? CLOSE_GOING_AWAY : CLOSE_PROTOCOL, NULL);
@@ -446,7 +438,7 @@ void cw_connection_on_unbind(struct cw_connection *connection)
     }
     /* The library would send a close frame of its own behind ours. */
     if (connection->is_close_sent)
-        (void)shutdown(lws_get_socket_fd(connection->wsi), SHUT_WR);
+        cw_socket_end_output(connection->wsi);
 }
 
 /* The code that passed over the wire, or was to: the peer's, ours, the library's. */

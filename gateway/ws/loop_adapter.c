@@ -396,3 +396,10 @@ void cw_loop_read_now(struct cw_loop *loop, int fd)
 {
     read_socket(loop, fd);
 }
+
+void cw_loop_read_soon(struct cw_loop *loop, int fd)
+{
+    struct watch *watch = watch_of(loop, fd);
+    if (watch != NULL && watch->is_reading && !watch->is_held)
+        event_active(&watch->read, EV_READ, 0);
+}

@@ -62,5 +62,7 @@ void cw_loop_hold(struct cw_loop *loop, int fd, bool is_held);
 /** Serves `fd` as if it had become readable: input that the library has put aside. Not from its
  * callbacks. */
 void cw_loop_read_now(struct cw_loop *loop, int fd);
+/** The same as soon as the loop turns again. */
+void cw_loop_read_soon(struct cw_loop *loop, int fd);
 
 #endif

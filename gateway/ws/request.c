@@ -18,6 +18,7 @@
 #include "ws/loop_adapter.h"
 #include "ws/query.h"
 #include "ws/session_wait.h"
+#include "ws/socket.h"
 #include "ws/state.h"
 #include "ws/upgrade.h"
 
@@ -25,8 +26,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 /* A body up to this goes out together with its head, a bigger one in such pieces. */
 #define PIECE_MAX 16384
@@ -98,6 +97,8 @@ void cw_request_destroy(struct cw_request *request)
     if (request == NULL)
         return;
     leave_list(request);
+    if (request->is_tls && !request->is_secured)
+        CW_STAT(tls_handshakes_failed_total) += 1;
     if (request->channel != NULL)
         cw_channel_closed(request->channel, 1006, "");
     destroy_answer(request);
@@ -111,12 +112,6 @@ struct cw_request *cw_request_of(struct lws *wsi)
     return lws_get_opaque_user_data(wsi);
 }
 
-static int unread_bytes(int fd)
-{
-    int unread = 0;
-    return ioctl(fd, FIONREAD, &unread) == 0 ? unread : 0;
-}
-
 /* --- answering ------------------------------------------------------------------------------- */
 
 /* The answer is out. Nonzero: the library must close. */
@@ -125,13 +120,19 @@ static int finish_answer(struct cw_request *request, struct lws *wsi, bool is_la
     destroy_answer(request);
     request->is_head_done = false;
     request->was_looked_at = false;
+    request->is_head_whole = false;
     request->head_bytes = 0;
+    request->unread_before = cw_socket_unread(wsi); /* what came behind the head is not counted */
     if (!is_last)
         return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
+    if (lws_partial_buffered(wsi))
+        return -1;
     /* Whoever still sends would lose the answer. */
-    int fd = lws_get_socket_fd(wsi);
-    if (unread_bytes(fd) > 0 && !lws_partial_buffered(wsi))
-        cw_linger_add(request->server->linger, fd);
+    bool has_input = cw_socket_has_input(wsi);
+    if (has_input || request->is_tls)
+        cw_socket_end_output(wsi);
+    if (has_input)
+        cw_linger_add(request->server->linger, lws_get_socket_fd(wsi));
     return -1;
 }
 
@@ -155,6 +156,7 @@ static int send_answer(struct cw_request *request, struct lws *wsi,
                        struct cw_http_response *response, bool has_body, bool is_last)
 {
     char bytes[CW_HTTP_HEAD_MAX + PIECE_MAX];
+    response->is_tls = request->is_tls;
     size_t size = (size_t)cw_http_write_head(response, is_last, bytes);
     struct cw_writer body = response->body;
     cw_writer_init(&response->body);
@@ -269,7 +271,7 @@ int cw_request_on_http(struct cw_request *request, struct lws *wsi)
         .path = cw_bytes_make(path, (size_t)path_size),
         .is_admin = request->is_admin,
     };
-    if (cw_request_head_size(request, wsi) > CW_HEAD_MAX)
+    if (cw_request_is_head_too_big(request, wsi))
         return refuse(request, wsi, &cw_head_too_big, NULL, http.method != CW_HTTP_HEAD);
     if (!request->is_admin && cw_bytes_is(http.path, request->server->path))
         return answer_without_upgrade(request, wsi, http.method);
@@ -434,35 +436,51 @@ static bool is_head_bad(struct cw_request *request, struct lws *wsi, int fd,
                         struct cw_head_error *ret_error)
 {
     char bytes[CW_HEAD_MAX + 1];
-    request->was_looked_at = true;
-    ssize_t size = recv(fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+    ssize_t size = cw_socket_peek(wsi, bytes, sizeof(bytes));
     if (size <= 0)
         return false;
+    request->was_looked_at = true;
     struct cw_bytes head = cw_bytes_make(bytes, (size_t)size);
     if (cw_head_check(head, ret_error) < 0)
         return true;
+    request->is_head_whole = cw_head_is_whole(head);
     if (request->wait == NULL)
         cw_session_wait_begin(request, wsi, fd, head);
     return false;
 }
 
+/* A record is there to be counted once some of it was looked at. */
+static void fetch_record(struct cw_request *request, struct lws *wsi)
+{
+    char byte;
+    if (!request->is_secured) {
+        request->is_secured = true;
+        CW_STAT(tls_handshakes_total) += 1;
+    }
+    (void)cw_socket_peek(wsi, &byte, 1);
+}
+
 bool cw_request_before_read(struct cw_request *request, struct lws *wsi, int fd)
 {
     struct cw_head_error error;
+    if (request->is_tls && !cw_socket_is_open(wsi))
+        return true;
+    if (request->is_tls)
+        fetch_record(request, wsi);
     if (!request->was_looked_at && is_head_bad(request, wsi, fd, &error)) {
         refuse_and_drop(request, wsi, &error.error, error.headers);
         return false;
     }
     if (request->wait != NULL && !cw_session_wait_is_over(request->wait))
         return false;
-    request->unread_before = unread_bytes(fd);
+    request->unread_before = cw_socket_unread(wsi);
     return true;
 }
 
-void cw_request_after_read(struct cw_request *request, struct lws *wsi, int fd)
+void cw_request_after_read(struct cw_request *request, struct lws *wsi)
 {
-    int read = request->unread_before - unread_bytes(fd);
-    if (request->is_head_done || read <= 0)
+    int read = request->unread_before - cw_socket_unread(wsi);
+    if (request->is_head_done || request->is_head_whole || read <= 0)
         return;
     /* The library drops a socket whose head it can't keep, without a word: so its input is counted.
      */
@@ -471,8 +489,9 @@ void cw_request_after_read(struct cw_request *request, struct lws *wsi, int fd)
         refuse_and_drop(request, wsi, &cw_head_too_big, NULL);
 }
 
-size_t cw_request_head_size(const struct cw_request *request, struct lws *wsi)
+bool cw_request_is_head_too_big(const struct cw_request *request, struct lws *wsi)
 {
-    int read = request->unread_before - unread_bytes(lws_get_socket_fd(wsi));
-    return request->head_bytes + (read > 0 ? (size_t)read : 0);
+    int read = request->unread_before - cw_socket_unread(wsi);
+    size_t size = request->head_bytes + (read > 0 ? (size_t)read : 0);
+    return !request->is_head_whole && size > CW_HEAD_MAX;
 }

@@ -43,7 +43,10 @@ struct cw_request {
     struct cw_ws_server *server;
     struct cw_address peer; /* who connected */
     struct lws *wsi;
-    bool is_admin;                /* came in by the admin listener */
+    bool is_admin; /* came in by the admin listener */
+    bool is_tls;
+    bool is_secured;              /* the handshake has ended */
+    bool is_head_whole;           /* that look saw all of it: its size is known to be good */
     bool was_looked_at;           /* the first head has been checked, or came in pieces */
     bool is_head_done;            /* this request's head has been handed to us */
     struct cw_session_wait *wait; /* a session that it names; NULL: none, or not looked for */
@@ -83,9 +86,9 @@ int cw_request_on_connect(struct cw_request *request, struct lws *wsi);
 /** Its socket is about to be read. False: it was answered instead, and is being closed. */
 bool cw_request_before_read(struct cw_request *request, struct lws *wsi, int fd);
 /** It has been read: is the head too big? */
-void cw_request_after_read(struct cw_request *request, struct lws *wsi, int fd);
-/** Bytes of the head that has just been handed to us (with what came in the same read behind it).
- */
-size_t cw_request_head_size(const struct cw_request *request, struct lws *wsi);
+void cw_request_after_read(struct cw_request *request, struct lws *wsi);
+/** Whether the head that has just been handed to us (with what came in the same read behind it,
+ * where it was not seen as a whole) is over the bound. */
+bool cw_request_is_head_too_big(const struct cw_request *request, struct lws *wsi);
 
 #endif

@@ -23,6 +23,7 @@
 #include "ws/request.h"
 #include "ws/session_wait.h"
 #include "ws/state.h"
+#include "ws/tls.h"
 
 #include <libwebsockets.h>
 
@@ -52,6 +53,11 @@
 #define COMPLAINTS_INTERVAL_MS 10000
 
 /* --- the library's callbacks ----------------------------------------------------------------- */
+
+static struct cw_ws_server *server_of(struct lws *wsi)
+{
+    return lws_context_user(lws_get_context(wsi));
+}
 
 static int on_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                        size_t size)
@@ -102,6 +108,9 @@ static int on_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
         if (connection != NULL)
             cw_connection_on_closed(connection);
         return 0;
+    case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+        cw_tls_attach(server_of(wsi)->tls, user);
+        return 0;
     case LWS_CALLBACK_WSI_DESTROY:
         request = cw_request_of(wsi);
         if (request != NULL && request->server->adopting == request)
@@ -116,7 +125,7 @@ static int on_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
 /* The first is for clients that name no subprotocol, and for plain HTTP. */
 static struct lws_protocols protocols[CW_KIND_COUNT + 1];
 
-static void fill_protocols(void)
+static void fill_protocols(bool has_tls)
 {
     for (int kind = 0; kind < CW_KIND_COUNT; kind++) {
         const char *name = cw_handshake_subprotocol(kind);
@@ -124,7 +133,7 @@ static void fill_protocols(void)
             .name = name != NULL ? name : "",
             .callback = on_callback,
             .per_session_data_size = sizeof(struct cw_connection),
-            .rx_buffer_size = CW_WS_RX_BUFFER,
+            .rx_buffer_size = has_tls ? CW_WS_RX_BUFFER_TLS : CW_WS_RX_BUFFER,
             .tx_packet_size = TX_MAX,
         };
     }
@@ -204,9 +213,10 @@ static bool on_before_read(void *arg, struct lws *wsi, int fd)
 static void on_after_read(void *arg, struct lws *wsi, int fd)
 {
     (void)arg;
+    (void)fd;
     struct cw_request *request = cw_connection_of(wsi) == NULL ? cw_request_of(wsi) : NULL;
     if (request != NULL)
-        cw_request_after_read(request, wsi, fd);
+        cw_request_after_read(request, wsi);
 }
 
 static void on_tick(void *arg)
@@ -250,10 +260,11 @@ static void adopt(struct cw_ws_server *server, bool is_admin, int fd, const stru
         close(fd);
         return;
     }
+    request->is_tls = server->tls != NULL && !is_admin;
     lws_adopt_desc_t adopt = {
         .vh = server->vhost,
         .fd.sockfd = fd,
-        .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP,
+        .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | (request->is_tls ? LWS_ADOPT_ALLOW_SSL : 0),
         .opaque = request,
     };
     server->adopting = request;
@@ -343,6 +354,11 @@ static int create_context(struct cw_ws_server *server)
         .max_http_header_data2 = CW_REQUEST_HEAD_MEMORY,
         .vhost_name = "chanway",
     };
+    if (server->tls != NULL) {
+        info.options |=
+            LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
+        info.pt_serv_buf_size = 2 * CW_WS_RX_BUFFER_TLS;
+    }
     lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
     server->context = lws_create_context(&info);
     if (server->context == NULL)
@@ -379,11 +395,45 @@ static int create_parts(struct cw_ws_server *server)
                                &server->heartbeat);
 }
 
+static bool has_text(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
+/* The names that are given fit together. */
+static int check_tls(const struct cw_ws_server_options *options, char *error, size_t error_size)
+{
+    if (has_text(options->tls_cert) == has_text(options->tls_key) &&
+        (has_text(options->tls_cert) || !has_text(options->tls_client_ca)))
+        return CW_OK;
+    (void)snprintf(error, error_size, "%s",
+                   has_text(options->tls_cert)  ? "tls-cert: needs tls-key"
+                   : has_text(options->tls_key) ? "tls-key: needs tls-cert"
+                                                : "tls-client-ca: needs tls-cert and tls-key");
+    return CW_ERR_INVALID;
+}
+
+static int reload_tls(struct cw_ws_server *server, const struct cw_ws_server_options *options,
+                      char *error, size_t error_size)
+{
+    const struct cw_tls_files files = {options->tls_cert, options->tls_key, options->tls_client_ca};
+    if (server->context == NULL) /* they are read when it starts: others may not be read before */
+        return CW_OK;
+    if (has_text(options->tls_cert) != (server->tls != NULL)) {
+        (void)snprintf(error, error_size, "tls-cert: TLS is turned on and off by a restart only");
+        return CW_ERR_INVALID;
+    }
+    return server->tls != NULL ? cw_tls_reload(server->tls, &files, error, error_size) : CW_OK;
+}
+
 int cw_ws_server_reload(struct cw_ws_server *server, const struct cw_ws_server_options *options,
                         char *error, size_t error_size)
 {
     struct cw_networks trusted;
-    int rc = cw_networks_parse(cw_bytes_text(options->trusted_proxies), &trusted);
+    int rc = check_tls(options, error, error_size);
+    if (rc < 0)
+        return rc;
+    rc = cw_networks_parse(cw_bytes_text(options->trusted_proxies), &trusted);
     if (rc < 0) {
         (void)snprintf(error, error_size, "trusted-proxies: %s",
                        rc == CW_ERR_INVALID ? "not a list of networks" : cw_error_text(rc));
@@ -403,6 +453,12 @@ int cw_ws_server_reload(struct cw_ws_server *server, const struct cw_ws_server_o
         cw_networks_finish(&trusted);
         (void)snprintf(error, error_size, "%s", cw_error_text(CW_ERR_NOMEM));
         return CW_ERR_NOMEM;
+    }
+    rc = reload_tls(server, options, error, error_size);
+    if (rc < 0) {
+        free(allow_origin);
+        cw_networks_finish(&trusted);
+        return rc;
     }
     free(server->allow_origin);
     server->allow_origin = allow_origin;
@@ -461,11 +517,18 @@ fail:
     return rc;
 }
 
-int cw_ws_server_start(struct cw_ws_server *server, char *error, size_t error_size)
+int cw_ws_server_start(struct cw_ws_server *server, const struct cw_ws_server_options *options,
+                       char *error, size_t error_size)
 {
+    const struct cw_tls_files files = {options->tls_cert, options->tls_key, options->tls_client_ca};
+    int rc = CW_OK;
+    if (has_text(options->tls_cert))
+        rc = cw_tls_create(&files, error, error_size, &server->tls);
+    if (rc < 0)
+        return rc;
     server->open_files_max = raise_open_files(server->node->limits.max_connections);
-    fill_protocols();
-    int rc = create_parts(server);
+    fill_protocols(server->tls != NULL);
+    rc = create_parts(server);
     if (rc < 0) {
         write_error(rc, error, error_size);
         return rc;
@@ -509,6 +572,7 @@ void cw_ws_server_destroy(struct cw_ws_server *server)
     cw_heartbeat_destroy(server->heartbeat);
     if (server->context != NULL)
         lws_context_destroy(server->context);
+    cw_tls_destroy(server->tls);
     cw_greetings_destroy(server->greetings);
     cw_linger_destroy(server->linger);
     cw_loop_destroy(server->loop);

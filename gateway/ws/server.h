@@ -27,6 +27,9 @@ struct cw_ws_server_options {
     const char *admin_listen;      /* the same; NULL or empty: off */
     const char *admin_token;       /* asked for by changing calls; NULL or empty: none */
     const char *path;              /* of the WebSocket; NULL: "/ws" */
+    const char *tls_cert;          /* PEM files, read when it starts; NULL or empty: no TLS */
+    const char *tls_key;           /* with tls_cert */
+    const char *tls_client_ca;     /* NULL or empty: clients need no certificates */
     const char *allow_origin;      /* comma-separated globs; NULL: "*" */
     const char *trusted_proxies;   /* comma-separated networks; NULL: none */
     bool has_proxy_protocol;       /* they begin each connection with a PROXY header */
@@ -42,15 +45,17 @@ CW_MUST_CHECK int cw_ws_server_create(const struct cw_ws_server_options *options
                                       size_t error_size, struct cw_ws_server **ret_server);
 
 /**
- * Serves from the next turn of the loop on, the node being complete. Raises the limit of open files
- * to its hard limit. < 0: `error` says why; the server is to be destroyed.
+ * Serves from the next turn of the loop on, the node being complete. Reads the files of TLS; raises
+ * the limit of open files to its hard limit. < 0: `error` says why; the server is to be destroyed.
  */
-CW_MUST_CHECK int cw_ws_server_start(struct cw_ws_server *server, char *error, size_t error_size);
+CW_MUST_CHECK int cw_ws_server_start(struct cw_ws_server *server,
+                                     const struct cw_ws_server_options *options, char *error,
+                                     size_t error_size);
 
 /**
- * Takes over `admin_token`, `allow_origin`, `trusted_proxies` and `has_proxy_protocol`: whoever
- * connects from now on is judged by them. CW_ERR_INVALID, CW_ERR_NOMEM: all is as it was; `error`
- * says it in words.
+ * Takes over `admin_token`, `allow_origin`, `trusted_proxies`, `has_proxy_protocol` and what is in
+ * the files of TLS now: whoever connects from now on is judged by them. CW_ERR_INVALID,
+ * CW_ERR_NOMEM: all is as it was; `error` says it in words.
  */
 CW_MUST_CHECK int cw_ws_server_reload(struct cw_ws_server *server,
                                       const struct cw_ws_server_options *options, char *error,

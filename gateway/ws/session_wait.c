@@ -10,6 +10,7 @@
 #include "ws/head.h"
 #include "ws/loop_adapter.h"
 #include "ws/request.h"
+#include "ws/socket.h"
 #include "ws/state.h"
 
 #include <libwebsockets.h>
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 /* PROTOCOL: how long Redis is waited for. */
 #define WAIT_MS 10000
@@ -143,6 +143,8 @@ static void end_wait(struct cw_session_wait *wait, enum cw_session_answer answer
     cw_list_remove(&wait->in_waits);
     lws_set_timeout(wait->wsi, PENDING_TIMEOUT_USER_REASON_BASE, is_late ? 1 : HEAD_S);
     cw_loop_hold(wait->server->loop, wait->fd, false);
+    if (wait->request->is_tls) /* the head has been taken out of the socket to be looked at */
+        cw_loop_read_soon(wait->server->loop, wait->fd);
 }
 
 static void on_found(void *arg, int rc, const struct cw_session *session)
@@ -174,7 +176,7 @@ static void look_again(struct cw_session_wait *wait)
 {
     char bytes[CW_HEAD_MAX + 1];
     struct cw_head_error error;
-    ssize_t size = recv(wait->fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+    ssize_t size = cw_socket_peek(wait->wsi, bytes, sizeof(bytes));
     struct cw_bytes head = cw_bytes_make(bytes, size > 0 ? (size_t)size : 0);
     if (size <= 0 || cw_head_check(head, &error) < 0) {
         end_wait(wait, CW_SESSION_UNASKED);
@@ -195,9 +197,12 @@ void cw_session_wait_begin(struct cw_request *request, struct lws *wsi, int fd,
     if (request->is_admin || server->node->limits.session_ttl_s == 0 || query.size == 0 ||
         memmem(query.data, query.size, "session=", 8) == NULL)
         return;
+    /* With TLS no more than this can be looked at before it is read. */
+    if (request->is_tls && !cw_head_is_whole(bytes))
+        return; /* told to come again */
     struct cw_session_wait *wait = calloc(1, sizeof(*wait));
     if (wait == NULL)
-        return; /* told to come again */
+        return; /* the same */
     wait->is_whole = cw_head_is_whole(bytes);
     if (wait->is_whole && !find_session(server, bytes, &wait->resume, &wait->user)) {
         free_wait(wait);

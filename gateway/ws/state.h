@@ -15,11 +15,15 @@
 /* What the library reads of a WebSocket at once is this and LWS_PRE; it keeps as much per
  * connection. */
 #define CW_WS_RX_BUFFER 256
+/* With TLS it has to be a whole record: what of one is not read is not seen by poll(), and the
+ * library drops a connection that pauses with such a rest. Few pages of it are ever touched. */
+#define CW_WS_RX_BUFFER_TLS 16384
 
 struct cw_greetings;
 struct cw_heartbeat;
 struct cw_linger;
 struct cw_listener;
+struct cw_tls;
 struct cw_loop;
 struct cw_node;
 struct cw_request;
@@ -41,6 +45,7 @@ struct cw_ws_server {
     char *path;
     char *allow_origin;
     char *admin_token;           /* empty: none */
+    struct cw_tls *tls;          /* of clients, not of the admin; NULL: off */
     struct cw_networks trusted;  /* whose X-Forwarded-For is believed */
     struct cw_request *adopting; /* its socket is being handed to the library */
     struct cw_list requests;     /* cw_request.node: sockets that are no WebSockets, oldest first */

@@ -112,7 +112,7 @@ static bool list_leads_to(const char *list, const char *name)
 
 static int check_head_size(struct upgrade *upgrade)
 {
-    if (cw_request_head_size(upgrade->request, upgrade->wsi) <= CW_HEAD_MAX)
+    if (!cw_request_is_head_too_big(upgrade->request, upgrade->wsi))
         return CW_OK;
     upgrade->error->error = cw_head_too_big;
     return CW_ERR_INVALID;

@@ -3,6 +3,7 @@
 import os
 import shutil
 
+from .certificates import TlsAddress
 from .http_client import get
 from .paths import source_path
 from .ports import free_port
@@ -11,11 +12,16 @@ from .wait import until
 
 
 class Haproxy:
-    def __init__(self, folder, nodes, name="haproxy", server_options=""):
+    """`mode` tcp: it hands on bytes, and `address` is how the nodes are reached by TLS."""
+
+    def __init__(self, folder, nodes, name="haproxy", server_options="", mode="http", address=None):
         self.folder = str(folder)
         self.name = name
         self.port = free_port()
         self.address = ("127.0.0.1", self.port)
+        self.mode = mode
+        if address is not None:
+            self.address = TlsAddress(self.address, address.tls)
         self.nodes = nodes
         self.server_options = server_options
         self.process = None
@@ -23,10 +29,12 @@ class Haproxy:
     def start(self):
         config = os.path.join(self.folder, self.name + ".cfg")
         with open(config, "w", encoding="ascii") as file:
-            file.write(f"frontend clients\n    bind 127.0.0.1:{self.port}\n"
-                       "    default_backend gateways\n\nbackend gateways\n")
+            file.write(f"frontend clients\n    bind 127.0.0.1:{self.port}\n    mode {self.mode}\n"
+                       "    default_backend gateways\n\n"
+                       f"backend gateways\n    mode {self.mode}\n")
+            check = "check" if self.mode == "http" else ""
             for node in self.nodes:
-                file.write(f"    server {node.name} 127.0.0.1:{node.port} check "
+                file.write(f"    server {node.name} 127.0.0.1:{node.port} {check} "
                            f"{self.server_options}\n")
         program = shutil.which("haproxy") or "/usr/sbin/haproxy"
         self.process = Process(self.name, [program, "-db", "-f",

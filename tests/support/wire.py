@@ -10,7 +10,8 @@ class Closed(ConnectionError):
 
 
 class Wire:
-    """`address`: (host, port), or the path of a unix socket; `source`: the host to come from."""
+    """`address`: (host, port), with TLS a TlsAddress, or the path of a unix socket; `source`: the
+    host to come from."""
 
     def __init__(self, address, timeout=10.0, receive_buffer=None, source=None):
         is_path = isinstance(address, str)
@@ -25,6 +26,8 @@ class Wire:
             self.socket.connect(address)
             if not is_path:
                 self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if hasattr(address, "tls"):
+                self.socket = address.tls.wrap_socket(self.socket, server_hostname="localhost")
         except OSError:
             self.socket.close()
             raise

@@ -57,6 +57,9 @@ struct cw_gateway_options {
     const char *redis;           /**< URL, or "embedded": a redis-server of its own */
     const char *redis_prefix;    /**< first part of every key and topic */
     const char *data_dir;        /**< folder of the embedded Redis */
+    const char *tls_cert;        /**< PEM file, with tls_key: `listen` is TLS; NULL, empty: not */
+    const char *tls_key;         /**< PEM file, without a password */
+    const char *tls_client_ca;   /**< PEM file: clients need a certificate signed by one of these */
     const char *allow_origin;    /**< globs of allowed Origins, separated by commas */
     const char *trusted_proxies; /**< networks and "unix", separated by commas */
     const char *token_secret;    /**< tokens of clients are signed with it (HS256); NULL: none */
@@ -141,8 +144,8 @@ CW_API CW_MUST_CHECK int cw_gateway_run(struct cw_gateway *gateway);
 CW_API void cw_gateway_set_limits(struct cw_gateway *gateway,
                                   const struct cw_gateway_options *options);
 /**
- * Takes over who is let in: allow_origin, trusted_proxies, has_proxy_protocol. Those who are
- * connected stay.
+ * Takes over who is let in: allow_origin, trusted_proxies, has_proxy_protocol, the certificates in
+ * the files of tls_cert, tls_key and tls_client_ca. Those who are connected stay.
  *
  * CW_ERR_INVALID, CW_ERR_NOMEM: nothing is taken over; `error` says it in words.
  */
