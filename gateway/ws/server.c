@@ -457,6 +457,7 @@ int cw_ws_server_reload(struct cw_ws_server *server, const struct cw_ws_server_o
     rc = reload_tls(server, options, error, error_size);
     if (rc < 0) {
         free(allow_origin);
+        free(admin_token);
         cw_networks_finish(&trusted);
         return rc;
     }
