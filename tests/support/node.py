@@ -25,10 +25,11 @@ def clean_environment(**more):
 
 
 class Node:
-    """Settings are given with underscores: Node(..., heartbeat_interval="300ms")."""
+    """Settings are given with underscores: Node(..., heartbeat_interval="300ms"). `program`: another
+    one than the build's; `wrapper`: the words before it."""
 
     def __init__(self, folder, name="node", redis=None, environment=None, dies_by=signal.SIGKILL,
-                 limits=None, **settings):
+                 limits=None, program=None, wrapper=(), **settings):
         self.folder = os.path.join(str(folder), name)
         os.makedirs(self.folder, exist_ok=True)
         self.name = name
@@ -39,6 +40,7 @@ class Node:
         self.environment = clean_environment(**(environment or {}))
         self.dies_by = dies_by
         self.limits = limits
+        self.words = [*wrapper, program or chanwayd()]
         self.process = None
         self.settings = {"listen": f"127.0.0.1:{self.port}",
                          "admin-listen": f"127.0.0.1:{self.admin_port}", "node": name,
@@ -49,7 +51,7 @@ class Node:
             self.settings[key.replace("_", "-")] = str(value)
 
     def start(self, wait=True):
-        words = [chanwayd()]
+        words = list(self.words)
         for key, value in self.settings.items():
             words += ["--" + key, value]
         self.process = Process(self.name, words, self.folder, env=self.environment,
