@@ -5,7 +5,7 @@
  */
 #include "channel/outbox.h"
 
-#define ROUNDS 25 /* of about five instructions */
+#define ROUNDS 16 /* of about five instructions */
 
 /* The linker's names. */
 int __real_cw_outbox_push(struct cw_outbox *outbox, struct cw_buf *frame, size_t limit_bytes);
