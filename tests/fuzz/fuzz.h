@@ -53,6 +53,7 @@ static inline bool fuzz_is_within(struct cw_bytes view, struct cw_bytes whole)
 /* Takes what comes before `byte`, and the byte, off the front of `rest`; all of it without one. */
 static inline struct cw_bytes fuzz_take(struct cw_bytes *rest, char byte)
 {
+    fuzz_require(rest->size <= PTRDIFF_MAX); /* what gcc does not know of it */
     const char *end = rest->size > 0 ? memchr(rest->data, byte, rest->size) : NULL;
     size_t size = end != NULL ? (size_t)(end - rest->data) : rest->size;
     struct cw_bytes taken = cw_bytes_make(rest->data, size);
@@ -75,6 +76,7 @@ static inline unsigned fuzz_take_byte(struct cw_bytes *rest)
 /* A copy in memory of exactly its size, owned by the caller: an overread is seen. */
 static inline char *fuzz_copy(struct cw_bytes bytes)
 {
+    fuzz_require(bytes.size <= PTRDIFF_MAX);
     char *memory = malloc(bytes.size > 0 ? bytes.size : 1);
     fuzz_require(memory != NULL);
     if (bytes.size > 0)
