@@ -221,6 +221,14 @@ static int watch_signals(struct program *program, struct event *events[SIGNALS])
     return CW_OK;
 }
 
+/* It ends already: one more signal would only take its exit code. */
+static void hold_signals(void)
+{
+    sigset_t set;
+    (void)sigfillset(&set);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 /* What is built from here on is the loop's: modules are loaded, files are open. */
 static void enter_sandbox(const struct cw_config *config)
 {
@@ -264,6 +272,7 @@ static int run(struct program *program)
         tell_of_tokens(program);
         rc = cw_gateway_run(program->gateway);
     }
+    hold_signals();
     for (int i = 0; i < SIGNALS; i++)
         if (signals[i] != NULL)
             event_free(signals[i]);

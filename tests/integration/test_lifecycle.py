@@ -168,6 +168,12 @@ class Stop(Case):
         self.assertEqual(node.process.wait(15), 0)
         del clients
 
+    def test_signals_while_it_stops_leave_the_exit_code(self):
+        for _ in range(3):
+            node = self.own_node(self.redis, name="hurried")
+            until(lambda: node.terminate() or not node.process.is_running(), "its end", every=.001)
+            self.assertEqual(node.process.wait(), 0)
+
     def test_it_stops_while_redis_is_away(self):
         redis = self.own_redis()
         node = self.own_node(redis)
