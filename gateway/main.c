@@ -1,5 +1,5 @@
 /*
- * main.c - chanwayd: settings, signals, one gateway.
+ * main.c - chanwayd: settings, signals, one gateway, or a parent of several (workers.c).
  *
  * Ends with 0, with 1 on a failure at run time, with 2 on bad usage or settings.
  */
@@ -14,6 +14,7 @@
 #include "privileges.h"
 #include "sandbox.h"
 #include "token_command.h"
+#include "workers.h"
 
 #include <event2/event.h>
 
@@ -21,11 +22,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 extern char **environ;
 
+#define NODE_NAME_MAX 50 /* as the setting `node` allows */
+
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* What is a worker's own, where the settings are of all of them. */
+struct worker_settings {
+    char node[64];
+    char admin_listen[sizeof(struct sockaddr_un) + 32];
+    char redis[sizeof(struct sockaddr_un) + 32];
+};
 
 struct program {
     int argc;
@@ -34,6 +45,9 @@ struct program {
     struct cw_config_schemas schemas; /* of the config */
     struct cw_gateway *gateway;
     struct cw_modules *modules;
+    const struct cw_worker *worker; /* NULL: one process, without a parent */
+    struct worker_settings own;     /* of the worker */
+    int64_t stopping_since_ms[2];   /* by SIGTERM, by SIGINT; 0: not */
 };
 
 static struct cw_history_limits history_of(void *arg, struct cw_bytes group)
@@ -52,6 +66,11 @@ static void on_ready(void *arg)
 {
     const struct program *program = arg;
     const struct cw_config *config = &program->config;
+    if (program->worker != NULL) {
+        cw_worker_tell_ready(program->worker, cw_gateway_node_id(program->gateway),
+                             cw_gateway_redis(program->gateway));
+        return;
+    }
     (void)fprintf(stderr, "ready node=%s listen=%s admin=%s redis=%s pid=%ld\n",
                   cw_gateway_node_id(program->gateway), config->listen,
                   config->admin_listen[0] == '\0' ? "off" : config->admin_listen,
@@ -63,7 +82,10 @@ static int on_listening(void *arg, char *error, size_t error_size)
 {
     const struct program *program = arg;
     const char *user = program->config.user;
-    return user[0] == '\0' ? CW_OK : cw_privileges_drop(user, error, error_size);
+    int rc = user[0] == '\0' ? CW_OK : cw_privileges_drop(user, error, error_size);
+    if (rc == CW_OK && program->worker != NULL)
+        cw_worker_follow_parent(program->worker);
+    return rc;
 }
 
 static void fill_options(struct program *program, struct cw_gateway_options *options)
@@ -124,12 +146,21 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     options->schema_count = program->schemas.count;
     options->on_ready = on_ready;
     options->on_ready_arg = program;
+    if (program->worker != NULL) {
+        options->shares_port = true;
+        options->node = program->own.node;
+        options->admin_listen = program->own.admin_listen;
+        options->redis = program->own.redis;
+    }
 }
 
 static void on_stop_signal(evutil_socket_t number, short what, void *arg)
 {
     struct program *program = arg;
     (void)what;
+    if (program->worker != NULL &&
+        cw_worker_is_same_stop(&program->stopping_since_ms[number == SIGINT]))
+        return;
     cw_log_info(cw_log_node(), "signal %d: stopping", (int)number);
     if (number == SIGTERM)
         cw_gateway_drain(program->gateway);
@@ -265,6 +296,8 @@ static int run(struct program *program)
         return rc == CW_ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
     }
     rc = watch_signals(program, signals);
+    if (rc == CW_OK && program->worker != NULL)
+        cw_worker_unblock();
     if (rc == CW_OK) {
         cw_log_info(cw_log_node(), "chanwayd %s node=%s listen=%s", CW_VERSION,
                     cw_gateway_node_id(program->gateway), options.listen);
@@ -279,6 +312,94 @@ static int run(struct program *program)
     cw_gateway_destroy(program->gateway);
     cw_modules_destroy(program->modules);
     return rc == CW_OK ? EXIT_OK : EXIT_FAILED;
+}
+
+/* --- several processes --- */
+
+static void set_own(struct worker_settings *own, const struct cw_config *config, int index)
+{
+    bool shares_redis = index > 0 && strcmp(config->redis, "embedded") == 0;
+    cw_worker_name(config->node, index, NODE_NAME_MAX, own->node, sizeof(own->node));
+    cw_worker_address(config->admin_listen, index, own->admin_listen, sizeof(own->admin_listen));
+    /* The first worker has the embedded Redis, the others use it. */
+    (void)snprintf(own->redis, sizeof(own->redis), shares_redis ? "unix:%s/redis.sock" : "%s",
+                   shares_redis ? config->data_dir : config->redis);
+}
+
+static int run_worker(void *arg, const struct cw_worker *worker)
+{
+    struct program *program = arg;
+    program->worker = worker;
+    set_own(&program->own, &program->config, worker->index);
+    return run(program);
+}
+
+static void on_workers_ready(void *arg, const char *nodes, const char *redis)
+{
+    const struct program *program = arg;
+    const struct cw_config *config = &program->config;
+    (void)fprintf(stderr, "ready node=%s listen=%s admin=%s redis=%s pid=%ld\n", nodes,
+                  config->listen, config->admin_listen[0] == '\0' ? "off" : config->admin_listen,
+                  redis, (long)getpid());
+}
+
+/* Workers say themselves what is wrong with it. */
+static void on_workers_reload(void *arg)
+{
+    struct program *program = arg;
+    struct cw_writer unchanged;
+    char error[CW_CONFIG_ERROR_SIZE];
+    cw_writer_init(&unchanged);
+    if (cw_config_reload(program->argc, program->argv, environ, &program->config, &unchanged, error,
+                         sizeof(error)) == CW_OK &&
+        cw_config_schemas_set(&program->schemas, &program->config) == CW_OK)
+        cw_log_init((enum cw_log_level)program->config.log_level,
+                    (enum cw_log_format)program->config.log_format);
+    cw_writer_finish(&unchanged);
+}
+
+/* Whether several processes can have the addresses that the settings name. */
+static int check_workers(const struct program *program, int count)
+{
+    const struct cw_config *config = &program->config;
+    struct cw_listen_address listen;
+    struct cw_listen_address admin = {.is_unix = true};
+    if (count == 1)
+        return EXIT_OK;
+    if (cw_listen_address_parse(config->listen, &listen) != CW_OK || listen.is_unix ||
+        listen.port == 0) {
+        (void)fprintf(stderr,
+                      "chanwayd: workers = %d: they share one port, which `listen` has to name; it "
+                      "is %s\n",
+                      count, config->listen);
+        return EXIT_USAGE;
+    }
+    if (config->admin_listen[0] != '\0' &&
+        (cw_listen_address_parse(config->admin_listen, &admin) != CW_OK ||
+         admin.port + count - 1 > UINT16_MAX)) {
+        (void)fprintf(stderr, "chanwayd: workers = %d: admin-listen = %s leaves too few ports\n",
+                      count, config->admin_listen);
+        return EXIT_USAGE;
+    }
+    return EXIT_OK;
+}
+
+static int run_workers(struct program *program, int count)
+{
+    const struct cw_workers_options options = {
+        .count = count,
+        .first_ends_last = strcmp(program->config.redis, "embedded") == 0,
+        .run = run_worker,
+        .on_ready = on_workers_ready,
+        .on_reload = on_workers_reload,
+        .arg = program,
+    };
+    int code = check_workers(program, count);
+    if (code != EXIT_OK || count == 1)
+        return code == EXIT_OK ? run(program) : code;
+    cw_log_info(cw_log_node(), "chanwayd %s: %d workers listen=%s", CW_VERSION, count,
+                program->config.listen);
+    return cw_workers_run(&options);
 }
 
 static int print(const struct program *program, enum cw_config_action action)
@@ -305,6 +426,9 @@ static int check(struct program *program)
 {
     struct cw_gateway_options options;
     char error[CW_CONFIG_ERROR_SIZE];
+    int code = check_workers(program, cw_workers_count(program->config.workers));
+    if (code != EXIT_OK)
+        return code;
     fill_options(program, &options);
     int rc = cw_gateway_check_schemas(&options, error, sizeof(error));
     if (rc == CW_OK)
@@ -344,7 +468,7 @@ int main(int argc, char **argv)
         cw_log_init((enum cw_log_level)program.config.log_level,
                     (enum cw_log_format)program.config.log_format);
         warn_of_doubts();
-        rc = run(&program);
+        rc = run_workers(&program, cw_workers_count(program.config.workers));
     } else {
         rc = action == CW_CONFIG_CHECK ? check(&program) : EXIT_OK;
         if (rc == EXIT_OK)

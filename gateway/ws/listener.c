@@ -69,13 +69,15 @@ static int fail_io(char *error, size_t error_size, const char *address, const ch
 }
 
 /* A socket that listens; < 0: `errno` says why not. */
-static int open_tcp(const struct addrinfo *address)
+static int open_tcp(const struct addrinfo *address, bool shares_port)
 {
     const int on = 1, off = 0;
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (shares_port)
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     if (address->ai_family == AF_INET6)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
     if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
@@ -86,7 +88,7 @@ static int open_tcp(const struct addrinfo *address)
     return -1;
 }
 
-static int listen_tcp(const char *address, char *error, size_t error_size)
+static int listen_tcp(const char *address, bool shares_port, char *error, size_t error_size)
 {
     char host[256];
     const char *port;
@@ -107,9 +109,9 @@ static int listen_tcp(const char *address, char *error, size_t error_size)
     for (const struct addrinfo *at = found; at != NULL && host[0] == '\0' && fd < 0;
          at = at->ai_next)
         if (at->ai_family == AF_INET6)
-            fd = open_tcp(at);
+            fd = open_tcp(at, shares_port);
     for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next)
-        fd = open_tcp(at);
+        fd = open_tcp(at, shares_port);
     if (fd < 0)
         fd = fail_io(error, error_size, address, "can't listen");
     freeaddrinfo(found);
@@ -209,8 +211,9 @@ static void on_readable(evutil_socket_t fd, short events, void *arg)
 
 /* --- public ---------------------------------------------------------------------------------- */
 
-int cw_listener_create(struct event_base *event_base, const char *address, cw_accept_fn on_accept,
-                       void *arg, char *error, size_t error_size, struct cw_listener **ret_listener)
+int cw_listener_create(struct event_base *event_base, const char *address, bool shares_port,
+                       cw_accept_fn on_accept, void *arg, char *error, size_t error_size,
+                       struct cw_listener **ret_listener)
 {
     struct cw_listener *listener = calloc(1, sizeof(*listener));
     if (listener == NULL)
@@ -220,7 +223,7 @@ int cw_listener_create(struct event_base *event_base, const char *address, cw_ac
 
     bool is_unix = strncmp(address, "unix:", 5) == 0;
     listener->fd = is_unix ? listen_unix(address + 5, error, error_size)
-                           : listen_tcp(address, error, error_size);
+                           : listen_tcp(address, shares_port, error, error_size);
     int rc = listener->fd;
     if (rc < 0)
         goto fail;

@@ -498,13 +498,13 @@ int cw_ws_server_create(const struct cw_ws_server_options *options, char *error,
     if (rc < 0)
         goto fail;
 
-    rc = cw_listener_create(server->event_base, options->listen, on_accept, server, error,
-                            error_size, &server->listener);
+    rc = cw_listener_create(server->event_base, options->listen, options->shares_port, on_accept,
+                            server, error, error_size, &server->listener);
     if (rc < 0)
         goto fail;
     if (options->admin_listen != NULL && options->admin_listen[0] != '\0') {
-        rc = cw_listener_create(server->event_base, options->admin_listen, on_accept, server, error,
-                                error_size, &server->admin_listener);
+        rc = cw_listener_create(server->event_base, options->admin_listen, false, on_accept, server,
+                                error, error_size, &server->admin_listener);
         if (rc < 0)
             goto fail;
     }

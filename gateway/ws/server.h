@@ -24,6 +24,7 @@ struct cw_ws_server_options {
     struct event_base *event_base; /* required; outlives the server */
     struct cw_node *node;          /* required; outlives the server; its `transport` is set by it */
     const char *listen;            /* required: "0.0.0.0:8000", "[::]:8000", ":8000", "unix:PATH" */
+    bool shares_port;              /* `listen` may be several processes' */
     const char *admin_listen;      /* the same; NULL or empty: off */
     const char *admin_token;       /* asked for by changing calls; NULL or empty: none */
     const char *path;              /* of the WebSocket; NULL: "/ws" */

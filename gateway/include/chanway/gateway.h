@@ -99,6 +99,7 @@ struct cw_gateway_options {
     bool closes_raw_on_gap;  /**< raw-gap = close */
     bool compresses;         /**< permessage-deflate, with clients that offer it; default true */
     size_t compression_min;  /**< bytes; smaller messages are sent as they are */
+    bool shares_port;        /**< other processes listen on the same port: SO_REUSEPORT */
     bool keeps_query;        /**< cw_websocket_query() after on_connect; default true */
     /** Names, separated by commas: cw_websocket_header() after on_connect; "*": all; default NULL:
      * none. */
