@@ -270,7 +270,7 @@ int cw_membership_join(struct cw_memberships *memberships, struct cw_cluster_cha
     membership->wants_presence = wants_presence;
     membership->fn.joined = fn;
     membership->arg = arg;
-    (void)snprintf(membership->uuid, sizeof(membership->uuid), "%s", channel->uuid);
+    memcpy(membership->uuid, channel->uuid, sizeof(membership->uuid));
     cw_list_push_back(&channel->memberships, &membership->in_channel);
     membership->state = CW_MEMBERSHIP_MARKING;
     if (channel->state != CW_ATTACHED)

@@ -4,13 +4,12 @@
 #include "names.h"
 
 #include "base/clock.h"
+#include "base/hex.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-static const char lower_hex[] = "0123456789abcdef";
 
 static bool is_alphanumeric(char c)
 {
@@ -28,14 +27,6 @@ static bool is_name(struct cw_bytes name, size_t max, const char *others)
             return false;
     }
     return true;
-}
-
-static void write_hex(char *to, const unsigned char *from, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        *to++ = lower_hex[from[i] >> 4];
-        *to++ = lower_hex[from[i] & 15];
-    }
 }
 
 /* Takes a decimal number off the front of `text`; false if there is none, or one beyond 64 bits. */
@@ -109,7 +100,7 @@ void cw_uuid_generate(char ret_text[CW_UUID_TEXT_SIZE])
     for (size_t i = 0; i < sizeof(group_sizes); i++) {
         if (i > 0)
             *to++ = '-';
-        write_hex(to, from, group_sizes[i]);
+        cw_hex_write(to, from, group_sizes[i]);
         to += (size_t)2 * group_sizes[i];
         from += group_sizes[i];
     }
@@ -125,7 +116,7 @@ void cw_node_id_generate(const char *name, char ret_id[CW_NODE_ID_MAX])
 
     memcpy(ret_id, name, size);
     ret_id[size] = '.';
-    write_hex(ret_id + size + 1, random, sizeof(random));
+    cw_hex_write(ret_id + size + 1, random, sizeof(random));
     ret_id[size + 1 + 2 * sizeof(random)] = '\0';
 }
 

@@ -114,7 +114,7 @@ int cw_registry_add_channel(struct cw_registry *registry, struct cw_cluster *clu
     struct cw_cluster_channel *channel = calloc(1, sizeof(*channel));
     if (channel == NULL)
         return CW_ERR_NOMEM;
-    (void)snprintf(channel->uuid, sizeof(channel->uuid), "%s", uuid);
+    memcpy(channel->uuid, uuid, sizeof(channel->uuid));
     channel->cluster = cluster;
     channel->registry = registry;
     channel->user = user;

@@ -152,7 +152,7 @@ static void give_away(struct cw_registry *registry, struct cw_cluster_channel *c
     removed->generation = channel->generation;
     removed->departure = channel->departure;
     channel->departure = NULL;
-    (void)snprintf(removed->uuid, sizeof(removed->uuid), "%s", channel->uuid);
+    memcpy(removed->uuid, channel->uuid, sizeof(removed->uuid));
     if (is_hidden) {
         removed->hidden = channel;
         cw_registry_ref_channel(channel);

@@ -2,15 +2,14 @@
 #include "channel/session.h"
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "channel/channel.h"
 #include "channel/members.h"
 #include "channel/replay.h"
 #include "channel/shed.h"
-#include "protocol/hex.h"
 
 #include <openssl/sha.h>
 
-#include <stdio.h>
 #include <string.h>
 
 #define SECRET_SIZE 16
@@ -29,9 +28,10 @@ void cw_session_generate(const char *uuid, char ret_token[CW_SESSION_TOKEN_SIZE]
     unsigned char secret[SECRET_SIZE];
     cw_random_bytes(secret, sizeof(secret));
     make_digest(secret, ret_digest);
-    size_t size = (size_t)snprintf(ret_token, CW_SESSION_TOKEN_SIZE, "%s.", uuid);
-    for (size_t i = 0; i < sizeof(secret); i++)
-        (void)snprintf(ret_token + size + 2 * i, 3, "%02x", secret[i]);
+    memcpy(ret_token, uuid, CW_UUID_TEXT_SIZE - 1);
+    ret_token[CW_UUID_TEXT_SIZE - 1] = '.';
+    cw_hex_write(ret_token + CW_UUID_TEXT_SIZE, secret, sizeof(secret));
+    ret_token[CW_SESSION_TOKEN_SIZE - 1] = '\0';
 }
 
 bool cw_session_parse(struct cw_bytes token, char ret_uuid[CW_UUID_TEXT_SIZE],

@@ -1,8 +1,8 @@
 /* api_call.c - parameters and answers. */
 #include "http/api_call.h"
 
+#include "base/hex.h"
 #include "http/json_text.h"
-#include "protocol/hex.h"
 
 #include <stdlib.h>
 #include <string.h>

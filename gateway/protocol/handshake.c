@@ -6,9 +6,9 @@
  */
 #include "protocol/handshake.h"
 
+#include "base/hex.h"
 #include "names.h"
 #include "protocol/encoder.h"
-#include "protocol/hex.h"
 
 #include <stdarg.h>
 #include <stdio.h>

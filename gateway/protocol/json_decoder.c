@@ -5,8 +5,8 @@
  */
 #include "protocol/json_decoder.h"
 
+#include "base/hex.h"
 #include "protocol/base64.h"
-#include "protocol/hex.h"
 #include "protocol/utf8.h"
 
 #include <yyjson.h>
