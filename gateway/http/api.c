@@ -20,7 +20,14 @@ static const struct row rows[] = {
     {PREFIX "channel", false, cw_api_channel}, {PREFIX "publish", true, cw_api_publish},
     {PREFIX "send", true, cw_api_send},        {PREFIX "close", true, cw_api_close},
     {PREFIX "add", true, cw_api_add},          {PREFIX "remove", true, cw_api_remove},
+    {PREFIX "ban", true, cw_api_ban},          {PREFIX "unban", true, cw_api_unban},
 };
+
+/* What this node knows by itself. */
+static const struct list {
+    const char *path;
+    void (*write)(const struct cw_node *node, struct cw_bytes query, struct cw_writer *body);
+} lists[] = {{PREFIX "groups", cw_api_write_groups}, {PREFIX "bans", cw_api_write_bans}};
 
 bool cw_api_has(const struct cw_http_request *request)
 {
@@ -51,6 +58,16 @@ static bool is_refused(const struct cw_http_request *request, bool is_change,
     return true;
 }
 
+static void write_list(const struct list *list, const struct cw_node *node,
+                       const struct cw_http_request *request, struct cw_http_response *response)
+{
+    list->write(node, request->query, cw_api_body(response));
+    if (!response->body.has_failed)
+        return;
+    cw_writer_reset(&response->body);
+    cw_api_refuse(response, CW_ERR_NOMEM);
+}
+
 static bool begin(const struct row *row, const struct cw_node *node,
                   const struct cw_http_request *request, cw_api_fn fn, void *arg,
                   struct cw_http_response *response, struct cw_api_call **ret_call)
@@ -77,14 +94,11 @@ static bool begin(const struct row *row, const struct cw_node *node,
 bool cw_api_begin(const struct cw_node *node, const struct cw_http_request *request, cw_api_fn fn,
                   void *arg, struct cw_http_response *response, struct cw_api_call **ret_call)
 {
-    if (cw_bytes_is(request->path, PREFIX "groups")) {
-        if (is_refused(request, false, response))
-            return false;
-        cw_api_write_groups(node, request->query, cw_api_body(response));
-        if (response->body.has_failed) {
-            cw_writer_reset(&response->body);
-            cw_api_refuse(response, CW_ERR_NOMEM);
-        }
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        if (!cw_bytes_is(request->path, lists[i].path))
+            continue;
+        if (!is_refused(request, false, response))
+            write_list(&lists[i], node, request, response);
         return false;
     }
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

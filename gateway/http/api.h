@@ -7,6 +7,7 @@
  *   /api/members?group=GROUP&cursor=C
  *   /api/channels?cursor=C          all channels of the cluster
  *   /api/channel?id=UUID
+ *   /api/bans
  *
  * and, by POST, for those who may:
  *
@@ -14,6 +15,7 @@
  *   /api/send?channel=UUID&json=JSON
  *   /api/close?channel=UUID&code=CODE&reason=TEXT
  *   /api/add?channel=UUID&group=GROUP, /api/remove
+ *   /api/ban?who=WHO&seconds=N&reason=TEXT, /api/unban?who=WHO
  *
  * Most of it is known to Redis alone, so answers come later.
  */

@@ -46,8 +46,11 @@ int cw_api_send(struct cw_api_call *call, struct cw_bytes query);
 int cw_api_close(struct cw_api_call *call, struct cw_bytes query);
 int cw_api_add(struct cw_api_call *call, struct cw_bytes query);
 int cw_api_remove(struct cw_api_call *call, struct cw_bytes query);
+int cw_api_ban(struct cw_api_call *call, struct cw_bytes query);
+int cw_api_unban(struct cw_api_call *call, struct cw_bytes query);
 
-/** Groups of this node, at once. */
+/* At once: groups of this node; bans. */
+void cw_api_write_bans(const struct cw_node *node, struct cw_bytes query, struct cw_writer *body);
 void cw_api_write_groups(const struct cw_node *node, struct cw_bytes query, struct cw_writer *body);
 
 #endif

@@ -2,6 +2,7 @@
 #include "http/pages.h"
 
 #include "cw_page_actions_js.h"
+#include "cw_page_bans_js.h"
 #include "cw_page_base_js.h"
 #include "cw_page_chanway_js.h"
 #include "cw_page_charts_js.h"
@@ -42,6 +43,7 @@ const char cw_page_headers[] =
     ROW("/dashboard.css", CSS, cw_page_dashboard_css) \
     ROW("/dashboard.js", JS, cw_page_dashboard_js) \
     ROW("/actions.js", JS, cw_page_actions_js) \
+    ROW("/bans.js", JS, cw_page_bans_js) \
     ROW("/charts.js", JS, cw_page_charts_js) \
     ROW("/chat.js", JS, cw_page_chat_js) \
     ROW("/console.js", JS, cw_page_console_js) \

@@ -80,6 +80,10 @@ static int check_target(struct cw_bytes target, size_t *ret_parameters, struct c
             return fail(error, 400, "a percent sign without two hexadecimal digits", NULL);
         if (target.data[i] == '%' && target.data[i + 1] == '0' && target.data[i + 2] == '0')
             return fail(error, 400, "a NUL in the path or query", NULL);
+        /* The library decodes it, takes it for the end of the line and loses what follows. */
+        if (target.data[i] == '%' && target.data[i + 1] == '0' &&
+            strchr("AaDd", target.data[i + 2]) != NULL)
+            return fail(error, 400, "a line end in the path or query", NULL);
     }
     if (target.size == 0 || target.data[0] != '/')
         return fail(error, 400, "the path must begin with /", NULL);

@@ -39,7 +39,7 @@ class Pages(NodeCase):
         head = request(self.node.admin, "/", "HEAD")
         self.assertEqual((head.status, head.body), (200, b""))
         self.assertEqual(int(head.header("content-length")), len(self.node.get("/", True).body))
-        for path in ("/", "/api/nodes", "/api/groups", "/api/channels"):
+        for path in ("/", "/api/nodes", "/api/groups", "/api/bans", "/api/channels"):
             self.assertEqual(request(self.node.admin, path, "POST").status, 405)
 
 
@@ -211,6 +211,36 @@ class Changes(NodeCase):
         self.assertEqual(other.receive()["code"], 4004)
         until(lambda: self.node.get(f"/api/channel?id={other.uuid}", admin=True).status == 404, "it is gone")
 
+    def bans(self, node=None):
+        answer = (node or self.node).get("/api/bans", admin=True)
+        self.assertEqual(answer.status, 200)
+        return {ban["who"]: ban for ban in answer.json()["bans"]}
+
+    def test_bans_hold_on_every_node_until_they_are_lifted(self):
+        other = self.own_node(self.redis, name="other")
+        client = self.client()
+        who = "channel:" + client.uuid
+        self.post(f"/api/ban?who={who}&seconds=1000&reason=no%20%22more%22")
+        bye = client.receive()
+        self.assertEqual((bye["op"], bye["code"], bye["reason"]), ("bye", 4004, 'no "more"'))
+        self.post("/api/ban?who=address:10.9.0.0/16")
+        for node in (self.node, other):
+            told = until(lambda: len(self.bans(node)) == 2 and self.bans(node), "the node knows")
+            self.assertEqual(told[who]["reason"], 'no "more"')
+            self.assertTrue(900 < told[who]["seconds"] <= 1000)
+            self.assertTrue(3500 < told["address:10.9.0.0/16"]["seconds"] <= 3600)
+        for name in (who, "address:10.9.0.0/16"):
+            self.post(f"/api/unban?who={name}")
+            self.post(f"/api/unban?who={name}", 404)
+        for node in (self.node, other):
+            until(lambda: not self.bans(node), "all are lifted")
+        for path in ("/api/ban", "/api/ban?who=x", "/api/ban?who=user:x&seconds=0", "/api/ban?who=user:x&seconds=-1",
+                     "/api/ban?who=user:x&seconds=x", f"/api/ban?who=user:x&reason={'x' * 124}",
+                     "/api/ban?who=user:x&reason=a%0Db", "/api/unban", "/api/unban?who=x"):
+            with self.subTest(path=path):
+                self.post(path, 400)
+        self.assertEqual(self.bans(), {})
+
     def test_what_is_wrong_is_said_and_nothing_done(self):
         client = self.client()
         for path, status in (
@@ -226,7 +256,7 @@ class Changes(NodeCase):
                 (f"/api/send?channel={NOBODY}&text=x", 404), (f"/api/send?channel={client.uuid}", 400),
                 (f"/api/send?channel={client.uuid}&json=%7B", 400), ("/api/send?channel=x&text=x", 400),
                 ("/api/publish?group=no%20blanks&text=x", 400), ("/api/publish?group=g&text=%ff", 400),
-                ("/api/publish?text=x", 400), ("/api/publish", 400)):
+                ("/api/publish?text=x", 400), ("/api/publish", 400), ("/api/publish?group=g&text=a%0Ab", 400)):
             with self.subTest(path=path):
                 self.assertEqual(set(self.post(path, status)), {"code", "message"})
         for path in ("/api/close", "/api/publish"):

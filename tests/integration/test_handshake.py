@@ -124,7 +124,7 @@ class Handshake(NodeCase):
     # --- query
 
     def test_bad_types_are_400(self):
-        for value in ("", "JSON", "xml", "json%20", "text,json", "%zz", "%00"):
+        for value in ("", "JSON", "xml", "json%20", "text,json", "%zz", "%00", "%0A", "%0d"):
             with self.subTest(value=value):
                 self.assertRefused(self.ask("/ws?type=" + value), 400)
 

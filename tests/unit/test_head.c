@@ -67,6 +67,10 @@ static void bad_heads_are_answered(void **state)
     assert_int_equal(status_of_text("GET /?a=% HTTP/1.1\r\n\r\n"), 400);
     assert_int_equal(status_of_text("GET /?a=%4 HTTP/1.1\r\n\r\n"), 400);
     assert_int_equal(status_of_text("GET /?a=%4g HTTP/1.1\r\n\r\n"), 400);
+    assert_int_equal(status_of_text("GET /?a=b%0Ac HTTP/1.1\r\n\r\n"), 400);
+    assert_int_equal(status_of_text("GET /?a=%0D HTTP/1.1\r\n\r\n"), 400);
+    assert_int_equal(status_of_text("GET /%0a HTTP/1.1\r\n\r\n"), 400);
+    assert_int_equal(status_of_text("GET /?a=%0B%1A%A0%09 HTTP/1.1\r\n\r\n"), 0);
     assert_int_equal(status_of_text("GET / HTTP/1.1\r\nUpgrade: foo\r\n\r\n"), 426);
     assert_int_equal(status_of("GET / HTTP/1.1\r\nA: \0\r\n\r\n", 24), 400);
 }

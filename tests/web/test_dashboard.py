@@ -122,6 +122,22 @@ class Dashboard(Case):
         self.assertEqual((bye["code"], bye["reason"]), (4004, "enough"))
         self.run_js("allowed.pop(); problems.splice(0)")  # the browser tells of each 401
 
+    def test_a_ban_and_its_end(self):
+        client = self.own_client(self.b)
+        channel = client.welcome["channel"]
+        self.go("lookup")
+        self.run_js(f"await page.fill('#search-text', {js(channel)}); await page.press('#search-text', 'Enter')")
+        self.wait_for_text("#found dd", "127.0.0.1")
+        self.run_js("await page.click('#found button:text-is(\"ban\")')")
+        self.assertEqual(self.run_js("return page.inputValue('#ban-who')"), "address:127.0.0.1")
+        self.run_js(f"""await page.fill('#ban-who', {js('channel:' + channel)});
+            await page.fill('#ban-reason', 'enough'); await page.press('#ban-reason', 'Enter');""")
+        bye = client.receive()
+        self.assertEqual((bye["code"], bye["reason"]), (4004, "enough"))
+        self.wait_for_text("#bans tbody td", channel)
+        self.run_js("await page.click('#bans button')")
+        self.wait_for_text("#bans-total", "Nobody is banned.")
+
     def test_clients_with_a_token(self):
         node = self.own_node(self.own_redis(), name="strict", **{"token-secret": tokens.SECRET})
         token = tokens.token("anna", join=["*"], publish=["*"])

@@ -2,6 +2,7 @@
  * dashboard.js - the page: views, and what the overview shows.
  */
 
+import { startBans } from './bans.js';
 import { Chart } from './charts.js';
 import { startChat } from './chat.js';
 import { startConsole } from './console.js';
@@ -176,6 +177,7 @@ model.addEventListener('change', () => {
 });
 
 startLookup(model);
+startBans(model);
 startChat(model);
 startConsole(model);
 window.addEventListener('hashchange', show);

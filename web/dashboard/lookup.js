@@ -3,6 +3,7 @@
  */
 
 import { channelActions, groupActions } from './actions.js';
+import { banButton } from './bans.js';
 import { $, amount, ask, keep, make, setText, span } from './page.js';
 import { Tail } from './tail.js';
 
@@ -14,6 +15,12 @@ function userGroup(user) {
     const bytes = [...new TextEncoder().encode(user)];
     return `user:${bytes.map((byte) => (/[A-Za-z0-9_.:@/-]/.test(String.fromCharCode(byte))
         ? String.fromCharCode(byte) : `=${byte.toString(16).toUpperCase().padStart(2, '0')}`)).join('')}`;
+}
+
+/* "10.0.0.7:51514", "[::1]:443" and addresses without a port. */
+function hostOf(address) {
+    const found = /^\[(.*)\](?::\d+)?$|^([^:]+)(?::\d+)?$/.exec(address);
+    return found ? found[1] || found[2] : address;
 }
 
 function facts(...pairs) {
@@ -97,8 +104,9 @@ class Lookup {
         return [make('h3', { class: 'mono' }, channel.channel), facts(
             ['State', channel.connected ? 'connected' : 'away, may be resumed'],
             ['Node', channel.node || 'none'],
-            ['User', channel.user ? this.link(channel.user) : 'not authenticated'],
-            ['Address', channel.address],
+            ['User', ...(channel.user ? [this.link(channel.user), ' ', banButton(userGroup(channel.user))]
+                : ['not authenticated'])],
+            ['Address', channel.address, ' ', banButton(`address:${hostOf(channel.address)}`)],
             ['Payloads', channel.type],
             ['Since', `${new Date(channel.created).toLocaleString()} (${span(Date.now() - channel.created)})`],
             ['Lives', channel.expires ? `${channel.expires} s` : 'without limit'],

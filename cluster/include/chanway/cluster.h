@@ -506,6 +506,21 @@ typedef void (*cw_nodes_fn)(void *arg, int rc, const struct cw_node_info *nodes,
 /** The live nodes, in no order. Errors as for read. */
 CW_API CW_MUST_CHECK int cw_cluster_nodes(struct cw_cluster *cluster, cw_nodes_fn fn, void *arg);
 
+/**
+ * Bans `who` in the whole cluster, for `seconds` from now (1 to 315360000): "user:NAME",
+ * "channel:UUID", "address:IP" or "address:NETWORK/BITS"; `reason`: one line of at most 123 bytes
+ * of UTF-8, told to its clients. Again: the new time holds.
+ *
+ * `fn` (NULL is fine): CW_OK: every node is told. CW_ERR_INVALID: `who`, `seconds` or `reason`;
+ * CW_ERR_FULL: there are as many bans as there may be. At once: CW_ERR_UNAVAILABLE, CW_ERR_NOMEM.
+ */
+CW_API CW_MUST_CHECK int cw_cluster_ban(struct cw_cluster *cluster, struct cw_bytes who,
+                                        int64_t seconds, struct cw_bytes reason, cw_done_fn fn,
+                                        void *arg);
+/** Ends a ban. As above; CW_ERR_NOT_FOUND: there is none. */
+CW_API CW_MUST_CHECK int cw_cluster_unban(struct cw_cluster *cluster, struct cw_bytes who,
+                                          cw_done_fn fn, void *arg);
+
 /* The event stream. */
 
 /** Whether `kind` was chosen by `events_mask`. */
