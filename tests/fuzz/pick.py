@@ -3,13 +3,13 @@
 
 Reads what libFuzzer writes when it merges (-merge_control_file): names, of which the first are the
 corpus' own, then for each the features that it reaches. Eight features are one branch. Prints the
-names that are worth keeping, the best first: those that reach several branches more, 40 at most.
+names that are worth keeping, the best first: those that reach the most branches more, 40 at most.
 """
 
 import sys
 
 PICKS_MAX = 40
-BRANCHES_LEAST = 3
+BRANCHES_LEAST = 1
 
 
 def read(path):
