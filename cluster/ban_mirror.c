@@ -23,6 +23,8 @@ static bool take_number(struct cw_bytes *bytes, uint64_t *ret_number)
 {
     uint64_t number = 0;
     size_t i = 0;
+    if (bytes->size == 0)
+        return false; /* and there may be no `data` */
     for (; i < bytes->size && bytes->data[i] != ' '; i++) {
         if (bytes->data[i] < '0' || bytes->data[i] > '9' || i >= 16)
             return false;

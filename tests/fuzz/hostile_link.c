@@ -46,10 +46,12 @@ static redisReader *reader;
 static redisReply *waiting; /* was read, and is no push */
 static bool is_exhausted;
 static bool is_helpful;
+static bool knows_bans;
 
 void hostile_link_start(struct cw_bytes answers, bool answers_writes_well)
 {
     is_helpful = answers_writes_well;
+    knows_bans = false;
     cw_list_init(&links);
     reader = redisReaderCreate();
     fuzz_require(reader != NULL);
@@ -325,6 +327,11 @@ static const char *good_answer(const struct cw_bytes *args, size_t count)
                 {"cw_node_join", "*2\r\n$1\r\n1\r\n:0\r\n", false},
                 {"cw_node_leave", ":1\r\n", false},
                 {"cw_node_detach", "*2\r\n:1\r\n*0\r\n", false}};
+    /* Each link begins with this one: only later answers are the input's. */
+    if (count > 1 && cw_bytes_is(args[1], "cw_node_bans") && !knows_bans) {
+        knows_bans = true;
+        return "*2\r\n$1\r\n0\r\n$0\r\n\r\n";
+    }
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         for (size_t j = 0; j < count && j < 2; j++)
             if ((rows[i].is_needed || is_helpful) && cw_bytes_is(args[j], rows[i].word))
