@@ -111,11 +111,10 @@ class Applications(InstalledCase):
             self.assertEqual("libchanway.so.0" in needed, is_shared, needed)
             self.assertEchoes(program, self.terminate)
 
-    def test_the_example_of_the_readme(self):
-        text = (SOURCE / "README.md").read_text(encoding="utf-8")
-        section = re.search(r"^## Use it as a library$(.*?)^## ", text, re.M | re.S).group(1)
-        code = re.search(r"^```c$(.*?)^```$", section, re.M | re.S).group(1)
-        words = re.search(r"^    (cc shout\.c .*)$", section, re.M).group(1)
+    def test_the_example_of_the_page(self):
+        text = (SOURCE / "docs/library.md").read_text(encoding="utf-8")
+        code = re.search(r"^```c$(.*?)^```$", text, re.M | re.S).group(1)
+        words = re.search(r"^    (cc shout\.c .*)$", text, re.M).group(1)
         folder = pathlib.Path(self.own_folder())
         (folder / "shout.c").write_text(code, encoding="utf-8")
         command("sh", "-c", f"{words} {' '.join(WARNINGS)}", cwd=folder, env=self.environment)
