@@ -13,15 +13,12 @@ _INSTALL = "install/test_install.py"
 _BACKENDS = "docs/test_backends.py"
 _SCRIPT = "integration/test_chanway_script_verbs.py"
 _MINUTES = "measures for minutes, alone on its machine"
-_PACKAGE = "asks npm, pip or apt for a package"
 
 # command -> (what, a pattern of what it prints | the test that runs it | the reason)
 TABLE = {
     # a cluster, and two terminals
-    "scripts/up": (NOT, _TAKES_PORTS),
     "scripts/down": (NOT, "stops the cluster of scripts/up, which may be somebody's"),
     "scripts/test": (NOT, _BY_CI),
-    "CHANWAY_EVENTS=connect,disconnect,message scripts/up": (NOT, _TAKES_PORTS),
     "npx wscat -c 'ws://127.0.0.1:8000/ws?type=text&groups=chat&publish=chat'": (RUN, "a line of the chat"),
     "npx wscat -s chanway.v1.json -c ws://127.0.0.1:8000/ws": (RUN, '"op":"welcome"'),
     "redis-cli -p 6390 FCALL cw_publish 1 'cw:{g:chat}' text 'hello from the back end'": (RUN, r"^\d+-\d+$"),
@@ -57,8 +54,6 @@ TABLE = {
     "python3 gateway/examples/backend/echo.py redis://127.0.0.1:6390": (TEST, _BACKENDS),
     "node gateway/examples/backend/echo.mjs redis://127.0.0.1:6390": (TEST, _BACKENDS),
     "php gateway/examples/backend/echo.php 127.0.0.1 6390": (TEST, _BACKENDS + ", where there is a php"),
-    "pip install redis": (NOT, _PACKAGE),
-    "npm install ioredis": (NOT, _PACKAGE),
     # building, installing
     "scripts/deps --build": (NOT, _INSTALLS),
     "scripts/deps --test": (NOT, _INSTALLS),
@@ -76,14 +71,25 @@ TABLE = {
     "cc -static shout.c -o shout $(pkg-config --static --cflags --libs chanway libevent_core)":
         (TEST, _APPLICATIONS),
     "pkg-config chanway": (TEST, _APPLICATIONS),
-    "journalctl -u chanwayd": (NOT, "needs a systemd that runs"),
-    "docker-compose up -d --build": (NOT, _NO_DOCKER),
-    "docker-compose up -d --scale gateway=5": (NOT, _NO_DOCKER),
-    # measuring
-    "scripts/bench": (NOT, _MINUTES),
-    "scripts/bench --quick fan1000 fan1000max fan100 fan100max fan100deep many light storm idle": (NOT, _MINUTES),
-    "scripts/bench --quick --rounds 5 --history many manymax": (NOT, _MINUTES),
 }
+
+# Whatever begins so, unless the table knows it.
+FAMILIES = [
+    (r"(CHANWAY_\w+=\S+ )*scripts/up\b", (NOT, _TAKES_PORTS)),
+    (r"docker(-compose)? ", (NOT, _NO_DOCKER)),
+    (r"(systemctl|journalctl) ", (NOT, "needs a systemd that runs")),
+    (r"(sudo )?(apt-get|npm install|pip) ", (NOT, _INSTALLS)),
+    (r"scripts/bench\b", (NOT, _MINUTES)),
+]
+
+
+def row_of(words):
+    """What becomes of a command; None: nobody has said."""
+    for pattern, row in [] if words in TABLE else FAMILIES:
+        if re.match(pattern, words):
+            return row
+    return TABLE.get(words)
+
 
 _BLOCK = re.compile(r"(?:(?<=\n\n)|\A)((?:    [^\n]*\n)+)")
 _SHELL = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -128,7 +134,7 @@ def of_pages(root):
 def problems(root):
     found = of_pages(root)
     wrong = [f"{command.page}: tests/docs/commands.py does not know `{command.words}`"
-             for command in found if command.words not in TABLE]
+             for command in found if row_of(command.words) is None]
     there = {command.words for command in found}
     wrong += [f"tests/docs/commands.py: `{words}` is on no page" for words in TABLE if words not in there]
     for words, (what, detail) in TABLE.items():
@@ -144,13 +150,13 @@ def listing(root):
                         ("not run", NOT)):
         lines.append(title + ":")
         for words in dict.fromkeys(command.words for command in of_pages(root)):
-            what, detail = TABLE.get(words, (NOT, "not known"))
+            what, detail = row_of(words) or (NOT, "not known")
             if what == kind:
                 lines.append(f"    {words}" + ("" if kind == RUN else f"\n        {detail}"))
     return "\n".join(lines)
 
 
 def summary(root):
-    kinds = [TABLE.get(words, (NOT,))[0] for words in {command.words for command in of_pages(root)}]
+    kinds = [(row_of(words) or (NOT,))[0] for words in {command.words for command in of_pages(root)}]
     return (f"{kinds.count(RUN)} commands run here, {kinds.count(TEST)} by other tests, "
             f"{kinds.count(NOT)} not (--commands)")

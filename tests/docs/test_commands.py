@@ -126,7 +126,7 @@ class Commands(ClusterCase):
     def test_every_command_that_is_to_run(self):
         done = 0
         for command in commands.of_pages(SOURCE):
-            what, detail = commands.TABLE[command.words]
+            what, detail = commands.row_of(command.words)
             if what != commands.RUN:
                 continue
             with self.subTest(page=command.page, command=command.words):
