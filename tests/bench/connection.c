@@ -91,6 +91,7 @@ void bench_connection_start(struct bench_net *net, struct bench_connection *conn
     connection->started_ns = bench_now_ns();
     connection->state = BENCH_CONNECTING;
     connection->waits_for_write = false;
+    connection->is_lost = false;
     watch(net, connection, EPOLL_CTL_ADD, EPOLLOUT);
     /* An error other than EINPROGRESS shows as an event as well. */
     (void)connect(connection->fd, (const struct sockaddr *)&address->socket, address->size);
@@ -124,7 +125,9 @@ static void send_frame(struct bench_net *net, struct bench_connection *connectio
 void bench_connection_send(struct bench_net *net, struct bench_connection *connection,
                            struct cw_bytes text)
 {
-    send_frame(net, connection, BENCH_FRAME_TEXT, text);
+    send_frame(net, connection,
+               bench_speech_is_binary(connection->speech) ? BENCH_FRAME_BINARY : BENCH_FRAME_TEXT,
+               text);
 }
 
 void bench_connection_close(struct bench_net *net, struct bench_connection *connection)
@@ -132,6 +135,13 @@ void bench_connection_close(struct bench_net *net, struct bench_connection *conn
     static const char code_1000[] = {0x03, (char)0xE8};
     send_frame(net, connection, BENCH_FRAME_CLOSE, cw_bytes_make(code_1000, sizeof(code_1000)));
     connection->state = BENCH_CLOSING;
+}
+
+void bench_connection_lose(struct bench_net *net, struct bench_connection *connection)
+{
+    connection->is_lost = true;
+    connection->state = BENCH_CLOSING;
+    mark_dirty(net, connection);
 }
 
 static const char *flush(struct bench_net *net, struct bench_connection *connection)
@@ -165,7 +175,7 @@ static void flush_all(struct bench_net *net)
         connection->is_dirty = false;
         if (connection->state < BENCH_UPGRADING)
             continue;
-        const char *why = flush(net, connection);
+        const char *why = connection->is_lost ? "lost on purpose" : flush(net, connection);
         if (why != NULL)
             end(net, connection, why);
     }
@@ -187,6 +197,7 @@ static const char *on_connected(struct bench_net *net, struct bench_connection *
     (void)snprintf(path, sizeof(path), "%s", connection->address->path);
     bench_speech_query(connection->speech, connection->group, connection->publishes, path,
                        sizeof(path));
+    bench_speech_resume(connection->session, path, sizeof(path));
     const char *subprotocol = bench_speech_subprotocol(connection->speech);
     char head[1024];
     int head_size = snprintf(

@@ -44,10 +44,12 @@ struct bench_connection {
     uint32_t group;
     bool is_publisher;
     bool publishes;
+    char session[BENCH_SESSION_MAX + 1]; /* to be resumed; empty: a new one */
 
     /* Ours. */
     enum bench_state state;
     int fd;
+    bool is_lost;         /* is to end at the end of the turn, without a word */
     bool is_dirty;        /* has something to send at the end of the turn */
     bool waits_for_write; /* the socket was full */
     uint64_t started_ns;
@@ -96,6 +98,8 @@ void bench_connection_send(struct bench_net *net, struct bench_connection *conne
                            struct cw_bytes text);
 /** A close frame 1000; on_end follows when the server has closed. */
 void bench_connection_close(struct bench_net *net, struct bench_connection *connection);
+/** As if the network were gone: on_end, with BENCH_CLOSING, at the end of the turn. */
+void bench_connection_lose(struct bench_net *net, struct bench_connection *connection);
 /** At once, without on_end. Frees its buffers. */
 void bench_connection_drop(struct bench_connection *connection);
 

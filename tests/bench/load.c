@@ -3,7 +3,8 @@
  *
  *   PUBLISHERS_CONNECT -> CHANNELS_CONNECT -> SETTLES -> WARMS_UP -> RUNS -> DRAINS -> DONE
  *
- * storm goes from the first to WARMS_UP at once: connecting is its load. Only RUNS is measured;
+ * storm goes from the first to WARMS_UP at once: connecting is its load; the load of resume are
+ * channels that lose their connections. Only RUNS is measured;
  * loss, duplicates and order count from the first message to the last.
  */
 #include "load.h"
@@ -56,7 +57,7 @@ static void set_ready(struct bench_load *load, struct bench_connection *connecti
         return;
     }
     load->counts.connected++;
-    if (load->phase == BENCH_RUNS || load->options->scenario != BENCH_STORM)
+    if (load->phase == BENCH_RUNS || !bench_scenario_has_cycles(load->options->scenario))
         bench_histogram_add(&load->connect, load->net.now_ns - connection->started_ns);
     if (load->options->scenario == BENCH_STORM) {
         bench_connection_close(&load->net, connection);
@@ -115,6 +116,33 @@ static void on_storm_end(struct bench_load *load, struct bench_connection *chann
         start(load, channel);
 }
 
+/* While there is load every channel is being resumed, over and over. */
+static void on_lost(struct bench_load *load, struct bench_connection *channel, enum bench_state was)
+{
+    if (was != BENCH_CLOSING)
+        load->counts.failed++;
+    if (has_load(load) && load->counts.failed < FAILURES_MAX)
+        start(load, channel);
+}
+
+static void on_resumed(struct bench_load *load, struct bench_connection *channel,
+                       struct cw_bytes welcome)
+{
+    channel->state = BENCH_READY;
+    load->handshakes--;
+    if (bench_speech_is_resumed(welcome)) {
+        load->counts.connected++;
+        if (load->phase == BENCH_RUNS)
+            bench_histogram_add(&load->connect, load->net.now_ns - channel->started_ns);
+    } else {
+        static const char text[] = "a session was not resumed";
+        load->counts.failed++;
+        remember_error(load, text, strlen(text));
+    }
+    if (has_load(load) && load->counts.failed < FAILURES_MAX)
+        bench_connection_lose(&load->net, channel);
+}
+
 static void on_end(void *arg, struct bench_connection *connection, enum bench_state was,
                    const char *why)
 {
@@ -127,6 +155,8 @@ static void on_end(void *arg, struct bench_connection *connection, enum bench_st
         on_publisher_end(load, was);
     } else if (load->options->scenario == BENCH_STORM) {
         on_storm_end(load, connection, was);
+    } else if (load->options->scenario == BENCH_RESUME && load->phase > BENCH_SETTLES) {
+        on_lost(load, connection, was);
     } else if (was < BENCH_READY) {
         load->counts.failed++;
     } else {
@@ -172,7 +202,12 @@ static void on_welcome(struct bench_load *load, struct bench_connection *connect
                        struct cw_bytes frame)
 {
     (void)bench_speech_channel(frame, connection->channel);
-    if (connection->state == BENCH_OPEN)
+    bool is_back = connection->session[0] != '\0';
+    if (load->options->scenario == BENCH_RESUME)
+        (void)bench_speech_session(frame, connection->session);
+    if (connection->state == BENCH_OPEN && is_back)
+        on_resumed(load, connection, frame);
+    else if (connection->state == BENCH_OPEN)
         join(load, connection);
 }
 
@@ -248,6 +283,8 @@ static void begin_load(struct bench_load *load)
         struct bench_connection *channel = &load->channels[i];
         if (options->scenario == BENCH_STORM)
             start(load, channel);
+        if (options->scenario == BENCH_RESUME && channel->state == BENCH_READY)
+            bench_connection_lose(&load->net, channel);
         for (unsigned k = 0; k < options->window && bench_scenario_is_ring(options->scenario); k++)
             if (channel->state == BENCH_READY)
                 bench_publish_ring(load, channel);

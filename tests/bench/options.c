@@ -23,11 +23,11 @@
 #define ARGUMENTS(ROW)                                                                             \
     ROW(SCENARIO, "scenario", 's', "NAME", "what to do, see below; default fanout")                \
     ROW(CHANNELS, "channels", 'n', "N",                                                            \
-        "subscribers, or connections at a time (storm); default 100")                              \
+        "subscribers, or connections at a time (storm, resume); default 100")                      \
     ROW(GROUPS, "groups", 'g', "G", "groups; default 1 (many: 1000)")                              \
     ROW(MEMBERS, "members", 'm', "M", "members of each group (many); default 10")                  \
     ROW(PUBLISHERS, "publishers", 'P', "N", "connections that publish (fanout, many); default 1")  \
-    ROW(SUBSCRIBERS, "subscribers", 'k', "KIND", "json or raw; default json")                      \
+    ROW(SUBSCRIBERS, "subscribers", 'k', "KIND", "json, msgpack or raw; default json")             \
     ROW(FLOOR, "floor", 'F', NULL, "speak chanway-floor's protocol instead of Chanway's")          \
     ROW(RATE, "rate", 'r', "R", "messages a second; default 0: closed loop")                       \
     ROW(WINDOW, "window", 'w', "W",                                                                \
@@ -148,7 +148,9 @@ static enum bench_speech read_speech(const char *text)
         return BENCH_JSON;
     if (strcmp(text, "raw") == 0)
         return BENCH_RAW;
-    bad_usage("--subscribers are json or raw, not '%s'", text);
+    if (strcmp(text, "msgpack") == 0)
+        return BENCH_MSGPACK;
+    bad_usage("--subscribers are json, msgpack or raw, not '%s'", text);
 }
 
 static void read_process(struct bench_options *options, const char *text)
@@ -296,8 +298,10 @@ static void complete(struct bench_options *options)
         bad_usage("at most %u channels, and no group without a channel", BENCH_GROUPS_MAX - 1);
     if (options->scenario == BENCH_DIRECT && options->subscribers == BENCH_RAW)
         bad_usage("direct is not for raw channels, which can't send to another one");
-    if (options->scenario == BENCH_RESUME) {
-        (void)fputs("chanway-bench: resume: nodes keep no sessions yet\n", stderr);
+    if (options->scenario == BENCH_RESUME && options->subscribers == BENCH_RAW)
+        bad_usage("resume is not for raw channels, which are told no session");
+    if (options->scenario == BENCH_RESUME && options->subscribers == BENCH_FLOOR) {
+        (void)fputs("chanway-bench: resume: the baseline keeps no sessions\n", stderr);
         exit(BENCH_EXIT_NOT_OFFERED);
     }
 }

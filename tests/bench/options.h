@@ -25,7 +25,7 @@ enum { BENCH_EXIT_OK = 0, BENCH_EXIT_FAILED = 1, BENCH_EXIT_USAGE = 2, BENCH_EXI
         "every channel sends to the next one, which then does the same (op send)")                 \
     ROW(STORM, "storm", "connect, welcome, join, close, again")                                    \
     ROW(IDLE, "idle", "connect, join, and nothing: memory per connection")                         \
-    ROW(RESUME, "resume", "lose the connection, resume the session (not offered by nodes yet)")
+    ROW(RESUME, "resume", "lose the connection, resume the session, again")
 
 #define BENCH_SCENARIO_CONSTANT(name, text, help) BENCH_##name,
 enum bench_scenario { BENCH_SCENARIOS(BENCH_SCENARIO_CONSTANT) };
@@ -64,7 +64,13 @@ const char *bench_scenario_name(enum bench_scenario scenario);
 /** Does it measure messages (rather than connections)? */
 static inline bool bench_scenario_has_messages(enum bench_scenario scenario)
 {
-    return scenario != BENCH_STORM && scenario != BENCH_IDLE;
+    return scenario != BENCH_STORM && scenario != BENCH_IDLE && scenario != BENCH_RESUME;
+}
+
+/** Is an op a connection that comes and goes? */
+static inline bool bench_scenario_has_cycles(enum bench_scenario scenario)
+{
+    return scenario == BENCH_STORM || scenario == BENCH_RESUME;
 }
 
 /** Do channels send themselves, each after it got one? */

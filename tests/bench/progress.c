@@ -24,7 +24,7 @@ static void show_rate(const struct bench_load *load, double seconds, double tota
 {
     static uint64_t last_count;
     static uint64_t last_ns;
-    bool is_storm = load->options->scenario == BENCH_STORM;
+    bool is_storm = bench_scenario_has_cycles(load->options->scenario);
     uint64_t count = is_storm ? load->counts.connected : load->counts.delivered;
     uint64_t now_ns = bench_now_ns();
     double rate =

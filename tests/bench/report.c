@@ -1,5 +1,5 @@
 /*
- * report.c - an op is a delivery; in a storm a cycle of connect, join, close.
+ * report.c - an op is a delivery; in a storm a cycle of connect, join, close; of resume a resume.
  */
 #include "report.h"
 
@@ -10,8 +10,8 @@
 
 static uint64_t ops_of(const struct bench_load *load)
 {
-    return load->options->scenario == BENCH_STORM ? load->measured.connected
-                                                  : load->measured.delivered;
+    return bench_scenario_has_cycles(load->options->scenario) ? load->measured.connected
+                                                              : load->measured.delivered;
 }
 
 /* Microseconds of CPU for each op. */
@@ -46,8 +46,10 @@ static double bytes_per_connection(const struct bench_load *load,
 
 static const char *speech_name(enum bench_speech speech)
 {
-    static const char *const names[] = {
-        [BENCH_JSON] = "json", [BENCH_RAW] = "raw", [BENCH_FLOOR] = "floor"};
+    static const char *const names[] = {[BENCH_JSON] = "json",
+                                        [BENCH_MSGPACK] = "msgpack",
+                                        [BENCH_RAW] = "raw",
+                                        [BENCH_FLOOR] = "floor"};
     return names[speech];
 }
 
@@ -81,7 +83,7 @@ static void print_title(const struct bench_load *load)
 
 static void print_connections(const struct bench_load *load)
 {
-    if (load->options->scenario == BENCH_STORM) {
+    if (bench_scenario_has_cycles(load->options->scenario)) {
         (void)printf("  cycles      %" PRIu64 " (%.0f/s), %" PRIu64 " failed\n",
                      load->measured.connected, per_second(load, load->measured.connected),
                      load->counts.failed);
@@ -120,7 +122,7 @@ static void print_processes(const struct bench_load *load)
         (void)printf("  %-11s ", process->name);
         if (ops_of(load) > 0)
             (void)printf("%.3f us CPU per %s, ", us_per_op(load, process->cpu_s),
-                         options->scenario == BENCH_STORM ? "cycle" : "delivery");
+                         bench_scenario_has_cycles(options->scenario) ? "cycle" : "delivery");
         (void)printf("%.0f %% of a CPU, RSS %ld -> %ld -> %ld KiB",
                      process->cpu_s * 100 / load->measured_s, process->rss_kib[BENCH_BEFORE],
                      process->rss_kib[BENCH_CONNECTED], process->rss_kib[BENCH_AFTER]);
