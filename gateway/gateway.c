@@ -37,7 +37,8 @@
 
 #define TICK_MS         100
 #define MAX_PENDING_OPS 1024
-#define STOP_RETRY_MS   1000
+#define STOP_RETRY_MS   1000 /* over it clients come back that are told all at once */
+#define DRAIN_RETRY_MS  250  /* these are spread already: by little more than a tick */
 #define STOP_MAX_MS     5000 /* clients and Redis are waited for no longer than this */
 #define STOP_SOON_MS    3000 /* or this, where it was draining: time for those that don't answer */
 
@@ -190,7 +191,7 @@ static void continue_stop(struct cw_gateway *gateway)
 {
     int64_t now_ms = cw_clock_ms();
     if (gateway->state == GATEWAY_DRAINING) {
-        cw_drain_turn(&gateway->drain, &gateway->node, now_ms, STOP_RETRY_MS);
+        cw_drain_turn(&gateway->drain, &gateway->node, now_ms, DRAIN_RETRY_MS);
         cw_ws_server_request_flush(gateway->server);
         if (gateway->node.count == 0 || cw_drain_is_over(&gateway->drain, now_ms))
             close_all(gateway, STOP_MAX_MS);

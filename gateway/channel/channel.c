@@ -99,6 +99,7 @@ static void free_channel(struct cw_channel *channel)
     cw_extras_destroy(channel);
     cw_opening_destroy(channel->opening);
     cw_grants_destroy(channel->grants);
+    cw_session_forget_missed(channel);
     free(channel->publish_group);
     free(channel->address);
     free(channel);
@@ -455,12 +456,26 @@ static struct cw_buf *form_of(const struct cw_channel *channel, struct cw_buf *f
     return channel->is_compressed ? cw_deflate_form(channel->node->deflate, frame) : frame;
 }
 
+/* False: it is closing now. */
+static bool flush_now(struct cw_channel *channel, const struct cw_buf *frame)
+{
+    channel->node->transport->flush_now(channel);
+    if (channel->state != CW_CHANNEL_CLOSING)
+        return true;
+    cw_session_miss_frame(channel, frame);
+    return false;
+}
+
 void cw_channel_send_frame(struct cw_channel *channel, struct cw_buf *frame)
 {
     struct cw_outbox *outbox = &channel->outbox;
     size_t limit = channel->node->limits.send_queue_max;
-    if (frame == NULL || channel->state == CW_CHANNEL_CLOSING)
+    if (frame == NULL)
         return;
+    if (channel->state == CW_CHANNEL_CLOSING) {
+        cw_session_miss_frame(channel, frame);
+        return;
+    }
     frame = form_of(channel, frame);
     bool is_socket_full = outbox->flying > 0;
     int rc = CW_ERR_FULL;
@@ -468,8 +483,7 @@ void cw_channel_send_frame(struct cw_channel *channel, struct cw_buf *frame)
         rc = cw_outbox_push(outbox, frame, limit);
     if (rc == CW_ERR_FULL && !is_socket_full) {
         /* a burst within one turn is not slowness: give the socket a chance */
-        channel->node->transport->flush_now(channel);
-        if (channel->state == CW_CHANNEL_CLOSING)
+        if (!flush_now(channel, frame))
             return;
         rc = cw_outbox_push(outbox, frame, limit);
     }
@@ -481,6 +495,8 @@ void cw_channel_send_frame(struct cw_channel *channel, struct cw_buf *frame)
         cw_channel_close(channel, 1011, "out of memory", 0);
     else
         channel->node->transport->request_flush(channel);
+    if (rc < 0)
+        cw_session_miss_frame(channel, frame);
 }
 
 void cw_channel_send_new_frame(struct cw_channel *channel, struct cw_buf *frame)
@@ -519,6 +535,8 @@ void cw_channel_send_replayed_frame(struct cw_channel *channel, struct cw_buf *f
         cw_channel_close(channel, 1011, "out of memory", 0);
     else if (channel->state != CW_CHANNEL_CLOSING)
         channel->node->transport->request_flush(channel);
+    if (frame != NULL && channel->state == CW_CHANNEL_CLOSING)
+        cw_session_miss_frame(channel, frame);
     (void)cw_buf_unref(frame);
 }
 

@@ -35,6 +35,7 @@ struct cw_extras;
 struct cw_grants;
 struct cw_group;
 struct cw_handshake;
+struct cw_missed;
 struct cw_opening;
 struct cw_op;
 struct cw_resume;
@@ -57,6 +58,7 @@ struct cw_channel {
     struct cw_wait *wait;       /* a middleware thinks about it, or about `held`; NULL: none does */
     struct cw_opening *opening; /* owned: what it begins with; NULL: all of it is done */
     struct cw_extras *extras;   /* owned: what the application attached; NULL: nothing */
+    struct cw_missed *missed;   /* owned: what came when it was CLOSING; session.c's */
     struct cw_grants *grants;   /* owned: what its token says; NULL: none, everything is allowed */
     int64_t created_ms;         /* wall clock */
     int64_t expires_at_ms;      /* monotonic; 0: never */

@@ -7,6 +7,7 @@
 #include "base/stats.h"
 #include "channel/channel.h"
 #include "channel/extras.h"
+#include "channel/session.h"
 #include "protocol/command.h"
 #include "protocol/event.h"
 
@@ -93,8 +94,11 @@ struct cw_buf *cw_filter_frame(struct cw_channel *channel, const struct cw_messa
                                uint64_t log)
 {
     struct cw_message own = *message;
-    if (channel->state == CW_CHANNEL_CLOSING)
+    if (channel->state == CW_CHANNEL_CLOSING) {
+        if (message->is_logged)
+            cw_session_miss(channel, log, message->position);
         return NULL;
+    }
     int rc = cw_filter_send(channel, &own);
     if (rc < CW_OK)
         CW_STAT(client_messages_filtered_total)++;
@@ -103,6 +107,8 @@ struct cw_buf *cw_filter_frame(struct cw_channel *channel, const struct cw_messa
     struct cw_buf *frame = cw_event_message((enum cw_kind)channel->kind, &own);
     if (frame == NULL) {
         cw_channel_close(channel, 1011, "out of memory", 0);
+        if (message->is_logged)
+            cw_session_miss(channel, log, message->position);
         return NULL;
     }
     frame->log = log;

@@ -305,8 +305,12 @@ void cw_group_deliver(struct cw_group *group, const struct cw_message *message)
         struct cw_buf *frame = cw_event_message((enum cw_kind)kind, message);
         if (frame ==
             NULL) { /* no memory: these members' next id shows a hole, so they can't go on */
-            for (uint32_t i = 0; i < count; i++)
-                cw_channel_close(group->members[kind][i]->channel, 1011, "out of memory", 0);
+            for (uint32_t i = 0; i < count; i++) {
+                struct cw_channel *channel = group->members[kind][i]->channel;
+                cw_channel_close(channel, 1011, "out of memory", 0);
+                if (message->is_logged)
+                    cw_session_miss(channel, group->log, message->position);
+            }
             continue;
         }
         frame->log = group->log;

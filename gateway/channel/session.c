@@ -10,6 +10,7 @@
 
 #include <openssl/sha.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #define SECRET_SIZE 16
@@ -57,13 +58,60 @@ bool cw_session_parse(struct cw_bytes token, char ret_uuid[CW_UUID_TEXT_SIZE],
 
 /* --- how far a connection was written --------------------------------------------------------- */
 
+/* Of a log the first message that came when the channel was closing. */
+struct cw_missed {
+    struct cw_missed *next;
+    uint64_t log;
+    struct cw_position first;
+};
+
+static struct cw_missed *find_missed(const struct cw_channel *channel, uint64_t log)
+{
+    struct cw_missed *missed = channel->missed;
+    while (missed != NULL && missed->log != log)
+        missed = missed->next;
+    return missed;
+}
+
+void cw_session_miss(struct cw_channel *channel, uint64_t log, struct cw_position position)
+{
+    if (!channel->has_session || channel->mirror == NULL || find_missed(channel, log) != NULL)
+        return;
+    struct cw_missed *missed = malloc(sizeof(*missed));
+    if (missed == NULL) {
+        channel->has_session = false; /* rather none than one with a hole that nobody is told of */
+        return;
+    }
+    *missed = (struct cw_missed){.next = channel->missed, .log = log, .first = position};
+    channel->missed = missed;
+}
+
+void cw_session_miss_frame(struct cw_channel *channel, const struct cw_buf *frame)
+{
+    if (frame->is_entry)
+        cw_session_miss(channel, frame->log, frame->position);
+}
+
+void cw_session_forget_missed(struct cw_channel *channel)
+{
+    struct cw_missed *missed;
+    while ((missed = channel->missed) != NULL) {
+        channel->missed = missed->next;
+        free(missed);
+    }
+}
+
 /* The entry before the first that was not written of `log`; `position` if all were. */
-static struct cw_position before_unwritten(const struct cw_outbox *outbox, uint64_t log,
+static struct cw_position before_unwritten(const struct cw_channel *channel, uint64_t log,
                                            struct cw_position position)
 {
     struct cw_position first;
-    if (!cw_shed_find_unwritten(outbox, log, &first))
-        return position;
+    if (!cw_shed_find_unwritten(&channel->outbox, log, &first)) {
+        const struct cw_missed *missed = find_missed(channel, log);
+        if (missed == NULL)
+            return position;
+        first = missed->first;
+    }
     if (first.offset > 0)
         return (struct cw_position){first.epoch, first.offset - 1};
     /* A gap before the first of its epoch: nothing of that epoch was written, nor the gap. */
@@ -91,7 +139,6 @@ static bool find_queued(const struct cw_member *member, struct cw_position *ret_
 void cw_session_measure(const struct cw_channel *channel, struct cw_written *groups,
                         struct cw_leaving *ret_leaving)
 {
-    const struct cw_outbox *outbox = &channel->outbox;
     size_t count = 0;
     for (struct cw_list_node *n = cw_list_first(&channel->members); n != NULL;
          n = cw_list_next(&channel->members, n)) {
@@ -99,13 +146,13 @@ void cw_session_measure(const struct cw_channel *channel, struct cw_written *gro
         struct cw_position position;
         if (!find_queued(member, &position))
             continue;
-        groups[count++] =
-            (struct cw_written){.group = cw_bytes_text(member->group->name),
-                                .is_known = true,
-                                .position = before_unwritten(outbox, member->group->log, position)};
+        groups[count++] = (struct cw_written){
+            .group = cw_bytes_text(member->group->name),
+            .is_known = true,
+            .position = before_unwritten(channel, member->group->log, position)};
     }
     ret_leaving->groups = groups;
     ret_leaving->group_count = count;
     ret_leaving->direct =
-        before_unwritten(outbox, CW_LOG_DIRECT, cw_cluster_inbox_position(channel->mirror));
+        before_unwritten(channel, CW_LOG_DIRECT, cw_cluster_inbox_position(channel->mirror));
 }

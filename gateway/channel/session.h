@@ -16,7 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cw_buf;
 struct cw_channel;
+struct cw_missed;
 
 #define CW_SESSION_TOKEN_SIZE (CW_UUID_TEXT_SIZE - 1 + 1 + 32 + 1)
 
@@ -40,6 +42,17 @@ struct cw_resume {
 #define CW_LOG_NONE   0
 #define CW_LOG_DIRECT 1
 #define CW_LOG_FIRST  2 /* of a group */
+
+/**
+ * The channel is closing, and was not sent a message of `log` that its node has delivered: where it
+ * is resumed begins with that at the latest. Later ones of the same log change nothing. Nothing if
+ * it has no session or is out of the cluster.
+ */
+void cw_session_miss(struct cw_channel *channel, uint64_t log, struct cw_position position);
+/** The same for a frame that was not queued. */
+void cw_session_miss_frame(struct cw_channel *channel, const struct cw_buf *frame);
+/** For the end of a channel. */
+void cw_session_forget_missed(struct cw_channel *channel);
 
 /**
  * How far the channel's connection was written, group by group, and its direct messages. `groups`

@@ -172,6 +172,32 @@ class Resume(SessionCase):
         self.assertEqual(back.settle(), [])
 
 
+    def test_what_comes_between_the_close_and_its_answer_comes_again(self):
+        """From its close frame on a client is sent nothing more, but it is in its groups until it answers."""
+        publisher = self.own_client(self.b)
+        witness = self.own_client(self.a)
+        witness.join("g")
+        client = self.own_client(self.a)
+        client.join("g")
+        publisher.publish("g", text="before")
+        client.message()
+        self.r.execute_command("FCALL", "cw_close", 1, self.key(client), "4100", "go")
+        client.next_op("bye")
+        for text in ("between", "the two"):
+            publisher.publish("g", text=text)
+            self.send(client, text)
+        for _ in range(3):
+            witness.message()
+        self.assertClosed(client, 4100)
+        self.wait_until(client, "away")
+        publisher.publish("g", text="after")
+        back = self.resume(client, self.b)
+        got = [back.message() for _ in range(5)]
+        self.assertEqual([frame["text"] for frame in got if "group" in frame], ["between", "the two", "after"])
+        self.assertEqual([frame["text"] for frame in got if "group" not in frame], ["between", "the two"])
+        self.assertEqual(back.settle(), [])
+
+
 class Tokens(SessionCase):
 
     def test_what_is_no_session(self):

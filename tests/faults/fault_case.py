@@ -92,7 +92,7 @@ class FaultCase(Case):
     settle_limit = 15.0
 
     def start(self, title, may_gap=False, may_lose_data=False, redis_options=(), proxied=False, size=100,
-              away_s=1.5, **settings):
+              away_s=1.5, balanced=False, **settings):
         self.title, self.may_gap, self.may_lose_data = title, may_gap, may_lose_data
         self.outages, self.problems, self.late = [], [], []
         self.samples = {}
@@ -113,11 +113,15 @@ class FaultCase(Case):
             self.nodes.append(self.own_node(redis, wait=False, name=f"node{number + 1}", **settings))
         for node in self.nodes:
             node.wait_until_ready()
+        addresses = [node.address for node in self.nodes]
+        if balanced:
+            self.balancer = self.own_balancer(self.nodes)
+            addresses = [self.balancer.address] * 3
         seed = int(os.environ.get("CHANWAY_TEST_SEED") or random.randrange(1 << 30))
         print(f"seed {seed}", flush=True)
         self.fleet = self._keep(Fleet(self.own_folder(), {
-            "addresses": [node.address for node in self.nodes], "groups": GROUPS, "rate": RATE,
-            "size": size, "away_s": away_s, "seed": seed}), self.addCleanup)
+            "addresses": addresses, "groups": GROUPS, "rate": RATE, "size": size,
+            "away_s": away_s, "seed": seed}), self.addCleanup)
         self.fleet.wait_until_joined()
         self.fleet.tell("start")
 

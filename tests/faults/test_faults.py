@@ -3,6 +3,7 @@
 import glob
 import os
 import random
+import re
 import signal
 import time
 
@@ -210,6 +211,25 @@ class Faults(FaultCase):
             self.nodes[1].process.signal(signal.SIGCONT)
         self.load_for(2.5, 10.0)
         self.finish()
+
+    def test_rolling_restart(self):
+        # Clients that come back at once, whatever they are advised, also to the node that drains. No
+        # outage: somebody has a node for them all the time.
+        self.start("each node drained and restarted", balanced=True,
+                   drain_time="8s" if IS_LONG else "3s")
+        for node in self.nodes:
+            self.load_for(1.0, 3.0)
+            self.count_before_it_dies(node)
+            ups = self.ups(node)
+            node.terminate()
+            self.assertEqual(node.process.wait(40), 0)
+            node.start()
+            until(lambda: self.ups(node) > ups, "the balancer has it again", 15)
+        self.load_for(1.0, 3.0)
+        self.finish()
+
+    def ups(self, node):
+        return len(re.findall(rf"Server gateways/{node.name} is UP", self.balancer.process.log()))
 
     # --- clients
 
