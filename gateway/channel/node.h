@@ -70,7 +70,7 @@ struct cw_node {
     const struct cw_transport *transport;
     struct cw_command_parser *parser;
     struct cw_deflate *deflate; /* owned; NULL: nothing is compressed */
-    struct cw_channel **all; /* its channels, for slices; order is of no meaning */
+    struct cw_channel **all;    /* its channels, for slices; order is of no meaning */
     size_t count, capacity;
     struct cw_map groups;           /* struct cw_group by name */
     struct cw_list dirty;           /* channels with frames to write, struct cw_channel.dirty */
@@ -92,6 +92,7 @@ struct cw_node {
     const char *path;         /* of the WebSocket; the server's */
     const char *listen;       /* where it really listens; likewise */
     const char *admin_listen; /* NULL: nowhere */
+    bool has_tls;             /* of `listen` */
     int64_t started_ms;       /* since 1970 */
     char *keeps_headers;      /* owned; names of headers, see channel/websocket.h; NULL: none */
     bool keeps_query;         /* likewise */

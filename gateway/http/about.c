@@ -39,6 +39,7 @@ static void write_numbers(const struct cw_node *node, struct cw_writer *writer)
     } rows[] = {
         {"at", cw_clock_wall_ms()},
         {"started", node->started_ms},
+        {"tls", node->has_tls},
         {"connections", (long long)node->count},
         {"groups", CW_STAT(node_groups)},
         {"messages_in", (long long)CW_STAT(client_messages_in_total)},

@@ -538,6 +538,7 @@ int cw_ws_server_start(struct cw_ws_server *server, const struct cw_ws_server_op
     server->node->path = server->path;
     server->node->listen = cw_ws_server_address(server, false);
     server->node->admin_listen = cw_ws_server_address(server, true);
+    server->node->has_tls = server->tls != NULL;
     return CW_OK;
 }
 

@@ -1,13 +1,10 @@
 """web/chanway.js in Chromium, as it is published for pages: what Node's tests ask of it, and what only
 a browser has."""
 
-import os
-import subprocess
-
 import setup_path  # noqa: F401
 import test_client
+from library import build
 from support.case import main
-from support.paths import source_path
 from web_case import SharedPage
 
 
@@ -16,9 +13,7 @@ class InChromium(SharedPage):
 
     @classmethod
     def library_in(cls, folder):
-        subprocess.run(["node", source_path("web/build.js"), folder], check=True, timeout=100,
-                       capture_output=True)
-        return os.path.join(folder, "chanway.min.js")
+        return build(folder)["chanway.min.js"]
 
 
 class Ops(InChromium, test_client.Ops):

@@ -142,7 +142,7 @@ export class Model extends EventTarget {
         }
         const isAny = ['', '0.0.0.0', '[::]', '127.0.0.1', '[::1]', 'localhost'].includes(found[1]);
         const host = isAny ? window.location.hostname : found[1];
-        return `ws://${host}:${found[2]}${node.about.path}`;
+        return `${node.about.tls ? 'wss' : 'ws'}://${host}:${found[2]}${node.about.path}`;
     }
 
     urls() {
