@@ -215,6 +215,21 @@ class Dashboard(Case):
                     self.assertEqual(told["wrong"], [], (scheme, width, view))
                     self.assertLessEqual(told["overflow"], 0, (scheme, width, view))
 
+    def test_without_redis_it_says_so_and_comes_back(self):
+        redis = self.own_redis()
+        node = self.own_node(redis, name="alone")
+        url = "http://%s:%d/" % node.admin
+        self.run_js(f"allowed.push({js(url)}); await page.goto({js(url)})")
+        self.wait_for_text("#nodes tbody th", "alone.")
+        redis.freeze()
+        try:
+            self.wait_for_text("#state", "not ready")
+        finally:
+            redis.thaw()
+        self.run_js("""await page.waitForFunction(() => document.querySelector('#state').textContent === 'ready',
+            null, { timeout: 25000 })""")
+        self.run_js("allowed.pop(); problems.splice(0)")  # the browser tells of each 503
+
     def test_a_node_that_does_not_answer_is_said(self):
         third = self.own_node(self.redis, name="lost")
         url = "http://%s:%d/" % third.admin

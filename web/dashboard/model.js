@@ -70,6 +70,8 @@ export class Model extends EventTarget {
         if (nodes.value) {
             this.self = nodes.value.node;
             this._take(nodes.value.nodes);
+        } else {
+            this._forget();
         }
         this._remember();
         this.dispatchEvent(new Event('change'));
@@ -89,6 +91,15 @@ export class Model extends EventTarget {
                 this.nodes.set(id, isStale ? { ...last, rates: {} } : last);
             }
         }
+    }
+
+    /* Nobody tells of the nodes: what they did is no news any more. */
+    _forget() {
+        this.nodes.forEach((node) => {
+            if (Date.now() - node.heardAt > STALE_MS) {
+                node.rates = {};
+            }
+        });
     }
 
     _rates(before, now) {
