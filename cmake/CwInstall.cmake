@@ -10,12 +10,13 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/cluster/functions
 
 foreach(folder IN ITEMS cluster gateway)
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}/include/
-        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development FILES_MATCHING PATTERN "*.h")
 endforeach()
-install(TARGETS chanway chanway_static EXPORT chanwayTargets)
+install(TARGETS chanway chanway_static EXPORT chanwayTargets COMPONENT development)
 
 set(cw_package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/chanway)
-install(EXPORT chanwayTargets NAMESPACE chanway:: DESTINATION ${cw_package_folder})
+install(EXPORT chanwayTargets NAMESPACE chanway:: DESTINATION ${cw_package_folder}
+    COMPONENT development)
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/chanwayConfig.cmake.in
     ${PROJECT_BINARY_DIR}/package/chanwayConfig.cmake INSTALL_DESTINATION ${cw_package_folder})
 # Before 1.0 a new minor version may change what is there.
@@ -32,5 +33,7 @@ list(JOIN cw_other_libraries " " cw_pc_libraries)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/chanway.pc.in ${PROJECT_BINARY_DIR}/package/chanway.pc @ONLY)
 
 install(FILES ${PROJECT_BINARY_DIR}/package/chanwayConfig.cmake
-    ${PROJECT_BINARY_DIR}/package/chanwayConfigVersion.cmake DESTINATION ${cw_package_folder})
-install(FILES ${PROJECT_BINARY_DIR}/package/chanway.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+    ${PROJECT_BINARY_DIR}/package/chanwayConfigVersion.cmake DESTINATION ${cw_package_folder}
+    COMPONENT development)
+install(FILES ${PROJECT_BINARY_DIR}/package/chanway.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
+    COMPONENT development)
