@@ -9,6 +9,7 @@ _INSTALLS = "changes the machine that it runs on"
 _NO_DOCKER = "needs docker, and images from the network"
 _BY_CI = "is what continuous integration runs this test by"
 _APPLICATIONS = "install/test_applications.py"
+_PACKAGE = "install/test_package.py"
 _INSTALL = "install/test_install.py"
 _BACKENDS = "docs/test_backends.py"
 _SCRIPT = "integration/test_chanway_script_verbs.py"
@@ -71,6 +72,9 @@ TABLE = {
     "cc -static shout.c -o shout $(pkg-config --static --cflags --libs chanway libevent_core)":
         (TEST, _APPLICATIONS),
     "pkg-config chanway": (TEST, _APPLICATIONS),
+    "cpack --config build/release/CPackConfig.cmake -G DEB -B build": (TEST, _PACKAGE),
+    "scripts/package/try build/chanway_*.deb": (TEST, _PACKAGE),
+    "man chanwayd": (TEST, _PACKAGE),
 }
 
 # Whatever begins so, unless the table knows it.
@@ -94,7 +98,7 @@ def row_of(words):
 _BLOCK = re.compile(r"(?:(?<=\n\n)|\A)((?:    [^\n]*\n)+)")
 _SHELL = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
-_PROGRAMS = re.compile(r"(?:sudo |\w+=\S+ )*(?:scripts/[a-z_]+|(?:docker-compose|systemctl|journalctl|apt-get|npx|"
+_PROGRAMS = re.compile(r"(?:sudo |\w+=\S+ )*(?:scripts/[a-z_/]+|(?:docker-compose|systemctl|journalctl|apt-get|npx|"
                        r"npm|pip|cc|cmake|ctest|cpack|curl|man|redis-cli|chanwayd|pkg-config) [^`]+)(?: [^`]*)?")
 
 
