@@ -11,6 +11,7 @@ _BY_CI = "is what continuous integration runs this test by"
 _APPLICATIONS = "install/test_applications.py"
 _PACKAGE = "install/test_package.py"
 _INSTALL = "install/test_install.py"
+_UP = "docs/test_up.py"
 _BACKENDS = "docs/test_backends.py"
 _SCRIPT = "integration/test_chanway_script_verbs.py"
 _MINUTES = "measures for minutes, alone on its machine"
@@ -18,7 +19,9 @@ _MINUTES = "measures for minutes, alone on its machine"
 # command -> (what, a pattern of what it prints | the test that runs it | the reason)
 TABLE = {
     # a cluster, and two terminals
-    "scripts/down": (NOT, "stops the cluster of scripts/up, which may be somebody's"),
+    "scripts/up": (TEST, _UP),
+    "CHANWAY_EVENTS=connect,disconnect,message scripts/up": (TEST, _UP),
+    "scripts/down": (TEST, _UP),
     "scripts/test": (NOT, _BY_CI),
     "npx wscat -c 'ws://127.0.0.1:8000/ws?type=text&groups=chat&publish=chat'": (RUN, "a line of the chat"),
     "npx wscat -s chanway.v1.json -c ws://127.0.0.1:8000/ws": (RUN, '"op":"welcome"'),
