@@ -422,8 +422,9 @@ class Library(FunctionsCase):
         self.assertTrue(source.startswith("#!lua name=chanway\n"))
 
     def test_functions_that_do_not_write_say_so(self):
-        reading = {"cw_version", "cw_node_read", "cw_node_members", "cw_node_inbox", "cw_node_dead",
-                   "cw_node_channels", "cw_group", "cw_members", "cw_history", "cw_nodes", "cw_channel", "cw_node_session"}
+        reading = {"cw_version", "cw_bans", "cw_channel", "cw_group", "cw_history", "cw_members", "cw_nodes",
+                   "cw_node_bans", "cw_node_channels", "cw_node_dead", "cw_node_inbox", "cw_node_members",
+                   "cw_node_read", "cw_node_session"}
         (listed,) = self.r.function_list("chanway")
         for function in listed[5]:
             name, flags = function[1].decode(), function[5]
