@@ -5,7 +5,8 @@ from xml.sax.saxutils import escape
 
 from table import ratios
 
-COLOURS = {"raw": "#2b8a9e", "json": "#d9822b"}
+COLOURS = {"raw": "#2b8a9e", "json": "#d9822b", "msgpack": "#7a5195", "nchan + Redis": "#4f9d4f",
+           "Socket.IO + redis-adapter": "#555", "ws + ioredis": "#999", "NATS (no Redis)": "#b08f5a"}
 BAR, GAP, GROUP_GAP = 22, 4, 26
 LEFT, TOP, BOTTOM, HEIGHT = 56, 64, 48, 260
 STYLE = "font-family:sans-serif;font-size:12px"
@@ -40,7 +41,7 @@ class Chart:
         self.subscribers = subscribers
         self.top = max([1.2, *(high for _, bars in groups for *_, high in bars)]) * 1.05
         group = len(subscribers) * (BAR + GAP) + GROUP_GAP
-        self.width = LEFT + max(320, len(groups) * group) + 16
+        self.width = LEFT + max(320, len(groups) * group, len(subscribers) * 180) + 16
         self.group = group
 
     def y(self, ratio):
@@ -83,10 +84,10 @@ class Chart:
                          "start", 'font-size="13"')]
         y = TOP + HEIGHT + BOTTOM - 10
         for i, subject in enumerate(self.subscribers):
-            x = LEFT + i * 150
+            x = LEFT + i * 180
             parts.append(f'<rect x="{x}" y="{y - 10}" width="12" height="12" '
                          f'fill="{COLOURS.get(subject, "#888")}"/>')
-            parts.append(text_at(x + 18, y, f"{subject} subscribers", "start"))
+            parts.append(text_at(x + 18, y, f"{subject} subscribers" if subject in ("raw", "json", "msgpack") else subject, "start"))
         return parts
 
     def svg(self):

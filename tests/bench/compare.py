@@ -17,6 +17,7 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 # pylint: disable=wrong-import-position
 from chart import write_chart
+from peers import PEERS, available
 from servers import ROOT, TOOLS, Baseline, Failure, Gateway, allow_files
 from table import WITHOUT_HISTORY, markdown
 
@@ -82,6 +83,8 @@ class Bench:
     def server(self, subject):
         if subject == "floor":
             return Baseline(self.server_cpu)
+        if subject in PEERS:
+            return PEERS[subject](self.server_cpu)
         settings = ["--history-size", "0"] if subject.endswith(WITHOUT_HISTORY) else []
         return Gateway(self.server_cpu, subject.removesuffix(WITHOUT_HISTORY), settings)
 
@@ -104,14 +107,15 @@ class Bench:
         with self.server(subject) as server:
             result = self.load(scenario, server.arguments)
         if not result["ok"]:
-            self.problems.append(problem_of(text, result))
+            (self.notes if subject in PEERS else self.problems).append(problem_of(text, result))
         self.progress.end(text, figures_of(result))
         return result
 
     def round(self, scenario, label):
         return {subject: self.measure(scenario, subject, label)
                 for subject in ["floor", *self.options.subjects]
-                if (scenario, subject.removesuffix(WITHOUT_HISTORY)) not in LEFT_OUT}
+                if (scenario, subject.removesuffix(WITHOUT_HISTORY)) not in LEFT_OUT
+                and not (subject in PEERS and scenario in PEERS[subject].left_out)}
 
     def rounds(self, scenario):
         """The rounds of a scenario; those in which the baseline moved are done again, in bounds."""
@@ -126,10 +130,15 @@ class Bench:
         return done
 
     def note_disturbed(self, scenario, rounds):
-        count = sum(any(map(is_disturbed, one.values())) for one in rounds)
+        count = sum(any(map(is_disturbed, ours(one))) for one in rounds)
         if count:
             self.notes.append(f"{scenario}: the machine was too busy for this rate in {count} of "
                               f"{len(rounds)} rounds: messages overlapped, and the ratio says little")
+
+
+def ours(one):
+    """What is not another's: of a peer it is a result that it can't keep up."""
+    return [result for name, result in one.items() if name not in PEERS]
 
 
 def baseline_us(one):
@@ -148,7 +157,7 @@ def is_disturbed(result):
 def to_repeat(rounds):
     """A round that was disturbed, or whose baseline is furthest from the median if that is too far."""
     for i, one in enumerate(rounds):
-        if any(map(is_disturbed, one.values())):
+        if any(map(is_disturbed, ours(one))):
             return i
     middle = median(baseline_us(one) for one in rounds)
     distances = [abs(baseline_us(one) / middle - 1) if middle else 0 for one in rounds]
@@ -178,6 +187,8 @@ def parse_arguments():
     parser.add_argument("--duration", type=float, default=None)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--history", action="store_true")
+    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--subscribers", default=",".join(SUBSCRIBERS))
     parser.add_argument("--output", type=Path, default=ROOT / "build/bench")
     options = parser.parse_args()
     options.rounds = options.rounds or (3 if options.quick else 5)
@@ -187,7 +198,11 @@ def parse_arguments():
         parser.error(f"no scenario {', '.join(unknown)}: there are {', '.join(SCENARIOS)}")
     options.scenarios = options.scenarios or list(SCENARIOS)
     endings = ("", WITHOUT_HISTORY) if options.history else ("",)
-    options.subjects = [name + ending for name in SUBSCRIBERS for ending in endings]
+    options.subscribers = options.subscribers.split(",")
+    strange = [name for name in options.subscribers if name not in ("raw", "json", "msgpack")]
+    if strange:
+        parser.error(f"--subscribers are raw, json, msgpack, not {', '.join(strange)}")
+    options.subjects = [name + ending for name in options.subscribers for ending in endings]
     return options
 
 
@@ -201,6 +216,8 @@ def main():
     signal.signal(signal.SIGTERM, stop)
     allow_files()
     bench = Bench(options)
+    if options.peers:
+        options.subjects += available(bench.notes.append)
     if bench.server_cpu is None:
         print("only one CPU here: servers and load share it, and the figures say less", file=sys.stderr)
     results = {}
@@ -213,7 +230,7 @@ def main():
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (options.output / "results.md").write_text(text)
-    write_chart(results, SUBSCRIBERS, options.output / "results.svg")
+    write_chart(results, [name for name in options.subjects if WITHOUT_HISTORY not in name], options.output / "results.svg")
     print(text)
     print(f"written: results.md, results.svg and results.json in {os.path.relpath(options.output)}")
     for note in bench.notes:

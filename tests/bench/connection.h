@@ -58,6 +58,9 @@ struct bench_connection {
     size_t out_sent;
 
     char channel[BENCH_CHANNEL_ID_SIZE + 1]; /* the owner's: who we are */
+    bool awaits_welcome;                     /* the owner's: its next ok is a welcome */
+    uint8_t tail_size;                       /* the owner's: the end of a stream so far, which */
+    char tail[15];                           /* may be the beginning of a marker */
 };
 
 struct bench_net;

@@ -11,6 +11,7 @@
 
 #include "marker.h"
 #include "now.h"
+#include "peers.h"
 #include "progress.h"
 #include "publish.h"
 
@@ -45,6 +46,8 @@ static bool has_load(const struct bench_load *load)
 static void start(struct bench_load *load, struct bench_connection *connection)
 {
     load->handshakes++;
+    connection->awaits_welcome = false;
+    connection->tail_size = 0;
     bench_connection_start(&load->net, connection);
 }
 
@@ -223,24 +226,72 @@ static void on_error(struct bench_load *load, struct cw_bytes frame)
     }
 }
 
+static void answer(struct bench_load *load, struct bench_connection *connection,
+                   enum bench_reply reply)
+{
+    const char *text = bench_peer_answer(connection->speech, reply);
+    connection->awaits_welcome |= reply == BENCH_GREETING;
+    bench_connection_send(&load->net, connection, cw_bytes_make(text, strlen(text)));
+}
+
+/* A message may have begun in the frame before: its marker is all that we look for. False: there is
+ * none that ends in this frame. */
+static bool on_stream(struct bench_load *load, struct bench_connection *connection,
+                      struct cw_bytes frame)
+{
+    struct bench_marker marker;
+    bool has_found = false;
+    load->stream.size = 0;
+    bench_text_append(&load->stream, connection->tail, connection->tail_size);
+    bench_text_append(&load->stream, frame.data, frame.size);
+    struct cw_bytes rest = cw_bytes_make(load->stream.data, load->stream.size);
+    while (bench_marker_next(&rest, &marker)) {
+        has_found = true;
+        on_delivery(load, connection, &marker);
+    }
+    connection->tail_size =
+        (uint8_t)(rest.size < sizeof(connection->tail) ? rest.size : sizeof(connection->tail));
+    memcpy(connection->tail, load->stream.data + load->stream.size - connection->tail_size,
+           connection->tail_size);
+    return has_found;
+}
+
+static void on_ok(struct bench_load *load, struct bench_connection *connection,
+                  struct cw_bytes frame)
+{
+    if (connection->awaits_welcome) {
+        connection->awaits_welcome = false;
+        on_welcome(load, connection, frame);
+    } else if (connection->state == BENCH_OPEN) {
+        set_ready(load, connection);
+    } else {
+        load->counts.answered++;
+    }
+}
+
 static void on_message(void *arg, struct bench_connection *connection, struct cw_bytes frame)
 {
     struct bench_load *load = arg;
     struct bench_marker marker;
     load->counts.received_bytes += frame.size;
-    if (bench_marker_find(frame, &marker)) {
+    if (bench_speech_is_stream(connection->speech)) {
+        if (on_stream(load, connection, frame))
+            return;
+    } else if (bench_marker_find(frame, &marker)) {
         on_delivery(load, connection, &marker);
         return;
     }
-    switch (bench_speech_read(connection->speech, frame)) {
+    enum bench_reply reply = bench_speech_read(connection->speech, frame);
+    switch (reply) {
+    case BENCH_GREETING:
+    case BENCH_PING:
+        answer(load, connection, reply);
+        break;
     case BENCH_WELCOME:
         on_welcome(load, connection, frame);
         break;
     case BENCH_OK:
-        if (connection->state == BENCH_OPEN)
-            set_ready(load, connection);
-        else
-            load->counts.answered++;
+        on_ok(load, connection, frame);
         break;
     case BENCH_ERROR:
         on_error(load, frame);
@@ -498,6 +549,7 @@ void bench_load_finish(struct bench_load *load)
         bench_connection_drop(&load->publishers[i]);
     bench_net_finish(&load->net);
     bench_text_finish(&load->text);
+    bench_text_finish(&load->stream);
     free(load->channels);
     free(load->publishers);
     free(load->tracks);

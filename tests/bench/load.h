@@ -51,7 +51,8 @@ struct bench_load {
     uint32_t *sequences;        /* the last sent, [publisher * groups + group] */
     uint32_t *members;          /* connected now, by group */
     char *payload;
-    struct bench_text text; /* the frame that is being made */
+    struct bench_text stream; /* of a stream, what is being looked at */
+    struct bench_text text;   /* the frame that is being made */
     unsigned next_publisher;
     unsigned next_group;
     uint64_t next_publish_ns; /* with a rate */

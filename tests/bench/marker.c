@@ -61,18 +61,25 @@ static bool read_marker(const char *at, struct bench_marker *ret_marker)
            read_digits(&at, 5, &ret_marker->time_us);
 }
 
-bool bench_marker_find(struct cw_bytes bytes, struct bench_marker *ret_marker)
+bool bench_marker_next(struct cw_bytes *bytes, struct bench_marker *ret_marker)
 {
-    while (bytes.size >= BENCH_MARKER_SIZE) {
-        const char *at = memchr(bytes.data, '~', bytes.size - BENCH_MARKER_SIZE + 1);
+    while (bytes->size >= BENCH_MARKER_SIZE) {
+        const char *at = memchr(bytes->data, '~', bytes->size - BENCH_MARKER_SIZE + 1);
         if (at == NULL)
             return false;
-        if (read_marker(at + 1, ret_marker))
+        bool is_found = read_marker(at + 1, ret_marker);
+        size_t used = (size_t)(at - bytes->data) + (is_found ? BENCH_MARKER_SIZE : 1);
+        bytes->size -= used;
+        bytes->data += used;
+        if (is_found)
             return true;
-        bytes.size -= (size_t)(at + 1 - bytes.data);
-        bytes.data = at + 1;
     }
     return false;
+}
+
+bool bench_marker_find(struct cw_bytes bytes, struct bench_marker *ret_marker)
+{
+    return bench_marker_next(&bytes, ret_marker);
 }
 
 uint32_t bench_marker_time(uint64_t now_ns)

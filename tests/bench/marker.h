@@ -27,6 +27,8 @@ struct bench_marker {
 };
 
 void bench_marker_write(const struct bench_marker *marker, char ret_text[BENCH_MARKER_SIZE]);
+/** Finds the first marker in `bytes`, which are then what follows it. */
+bool bench_marker_next(struct cw_bytes *bytes, struct bench_marker *ret_marker);
 /** Finds the first marker anywhere in `bytes`. */
 bool bench_marker_find(struct cw_bytes bytes, struct bench_marker *ret_marker);
 

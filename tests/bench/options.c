@@ -6,6 +6,7 @@
 #include <chanway/version.h>
 
 #include "marker.h"
+#include "peers.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -29,6 +30,8 @@
     ROW(PUBLISHERS, "publishers", 'P', "N", "connections that publish (fanout, many); default 1")  \
     ROW(SUBSCRIBERS, "subscribers", 'k', "KIND", "json, msgpack or raw; default json")             \
     ROW(FLOOR, "floor", 'F', NULL, "speak chanway-floor's protocol instead of Chanway's")          \
+    ROW(SERVER, "server", 0, "NAME",                                                               \
+        "speak another server's protocol: floor, socketio, nats, nchan")                           \
     ROW(RATE, "rate", 'r', "R", "messages a second; default 0: closed loop")                       \
     ROW(WINDOW, "window", 'w', "W",                                                                \
         "closed loop: messages on their way at a time; default 4 (echo: 1)")                       \
@@ -241,6 +244,11 @@ static void take(struct bench_options *options, int id, const char *value)
     case ARG_FLOOR:
         options->publisher_speech = BENCH_FLOOR;
         break;
+    case ARG_SERVER:
+        if (!bench_peer_find(value, &options->subscribers))
+            bad_usage("no --server '%s'", value);
+        options->publisher_speech = bench_peer_publisher(options->subscribers);
+        break;
     case ARG_DATA:
         options->as_data = true;
         break;
@@ -298,10 +306,12 @@ static void complete(struct bench_options *options)
         bad_usage("at most %u channels, and no group without a channel", BENCH_GROUPS_MAX - 1);
     if (options->scenario == BENCH_DIRECT && options->subscribers == BENCH_RAW)
         bad_usage("direct is not for raw channels, which can't send to another one");
+    if (options->subscribers == BENCH_NCHAN && options->groups > 1 && !is_ring)
+        bad_usage("one connection of nchan publishes to one group: fanout, echo, storm and idle");
     if (options->scenario == BENCH_RESUME && options->subscribers == BENCH_RAW)
         bad_usage("resume is not for raw channels, which are told no session");
-    if (options->scenario == BENCH_RESUME && options->subscribers == BENCH_FLOOR) {
-        (void)fputs("chanway-bench: resume: the baseline keeps no sessions\n", stderr);
+    if (options->scenario == BENCH_RESUME && options->subscribers >= BENCH_FLOOR) {
+        (void)fputs("chanway-bench: resume: that server keeps no sessions\n", stderr);
         exit(BENCH_EXIT_NOT_OFFERED);
     }
 }

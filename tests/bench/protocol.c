@@ -8,6 +8,8 @@
  */
 #include "protocol.h"
 
+#include "peers.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +120,8 @@ void bench_speech_query(enum bench_speech speech, uint32_t group, bool publishes
                         size_t size)
 {
     size_t used = strlen(path);
+    if (bench_peer_is(speech))
+        bench_peer_path(speech, group, publishes, path, size);
     if (speech != BENCH_RAW)
         return;
     int more = snprintf(path + used, size - used, "%ctype=text&groups=b%u",
@@ -137,12 +141,18 @@ void bench_speech_resume(const char *session, char *path, size_t size)
 
 bool bench_speech_has_welcome(enum bench_speech speech)
 {
-    return speech == BENCH_JSON || speech == BENCH_MSGPACK;
+    return speech == BENCH_JSON || speech == BENCH_MSGPACK || speech == BENCH_SOCKETIO ||
+           speech == BENCH_NATS;
 }
 
 bool bench_speech_has_join(enum bench_speech speech)
 {
-    return speech != BENCH_RAW;
+    return speech != BENCH_RAW && speech != BENCH_NCHAN;
+}
+
+bool bench_speech_is_stream(enum bench_speech speech)
+{
+    return speech == BENCH_NATS;
 }
 
 void bench_speech_join(enum bench_speech speech, uint32_t group, struct bench_text *text)
@@ -151,10 +161,13 @@ void bench_speech_join(enum bench_speech speech, uint32_t group, struct bench_te
         pack_op(text, 3, "join");
         pack_id(text, 1);
         pack_group(text, group);
-    } else if (speech == BENCH_JSON)
+    } else if (bench_peer_is(speech)) {
+        bench_peer_join(speech, group, text);
+    } else if (speech == BENCH_JSON) {
         append_format(text, "{\"op\":\"join\",\"id\":1,\"group\":\"b%u\"}", group);
-    else
+    } else {
         append_format(text, "j %u", group);
+    }
 }
 
 void bench_speech_publish(enum bench_speech speech, uint32_t group, struct cw_bytes payload,
@@ -167,6 +180,10 @@ void bench_speech_publish(enum bench_speech speech, uint32_t group, struct cw_by
         pack_group(text, group);
         pack_text(text, as_data ? "data" : "text");
         pack_bytes(text, payload.data, payload.size);
+        return;
+    }
+    if (bench_peer_is(speech)) {
+        bench_peer_publish(speech, group, payload, text);
         return;
     }
     if (speech == BENCH_FLOOR)
@@ -185,7 +202,7 @@ void bench_speech_publish(enum bench_speech speech, uint32_t group, struct cw_by
 void bench_speech_send(enum bench_speech speech, const char *channel, uint32_t group,
                        struct cw_bytes payload, struct bench_text *text)
 {
-    if (speech == BENCH_FLOOR) {
+    if (speech == BENCH_FLOOR || bench_peer_is(speech)) {
         bench_speech_publish(speech, group, payload, false, 0, text);
         return;
     }
@@ -218,6 +235,8 @@ enum bench_reply bench_speech_read(enum bench_speech speech, struct cw_bytes fra
                   "\xA2op\xA3"
                   "bye",
                   BENCH_BYE}};
+    if (bench_peer_is(speech))
+        return bench_peer_read(speech, frame);
     if (speech == BENCH_FLOOR)
         return frame.size > 0 && frame.data[0] == 'j' ? BENCH_OK : BENCH_OTHER;
     size_t size = frame.size < HEAD_SIZE ? frame.size : HEAD_SIZE;

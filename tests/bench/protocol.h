@@ -15,10 +15,27 @@
 #define BENCH_SESSION_MAX     127
 
 /** How a connection speaks. A raw one joins by its URL and says nothing but payloads. */
-enum bench_speech { BENCH_JSON, BENCH_MSGPACK, BENCH_RAW, BENCH_FLOOR };
+enum bench_speech {
+    BENCH_JSON,
+    BENCH_MSGPACK,
+    BENCH_RAW,
+    BENCH_FLOOR,
+    BENCH_SOCKETIO, /* from here on: other servers, see peers.h */
+    BENCH_NATS,
+    BENCH_NCHAN,
+    BENCH_NCHAN_PUBLISHER,
+};
 
 /** What a frame without a marker says. */
-enum bench_reply { BENCH_WELCOME, BENCH_OK, BENCH_ERROR, BENCH_BYE, BENCH_OTHER };
+enum bench_reply {
+    BENCH_GREETING,
+    BENCH_PING,
+    BENCH_WELCOME,
+    BENCH_OK,
+    BENCH_ERROR,
+    BENCH_BYE,
+    BENCH_OTHER
+};
 
 /** Growing text that is written and then sent. */
 struct bench_text {
@@ -43,6 +60,8 @@ void bench_speech_resume(const char *session, char *path, size_t size);
 /** Does the server greet before anything else, and does a join have an answer? */
 bool bench_speech_has_welcome(enum bench_speech speech);
 bool bench_speech_has_join(enum bench_speech speech);
+/** Are its frames pieces of a stream, which may have several messages, or parts of them? */
+bool bench_speech_is_stream(enum bench_speech speech);
 
 /* These write one frame's payload. */
 void bench_speech_join(enum bench_speech speech, uint32_t group, struct bench_text *text);

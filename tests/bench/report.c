@@ -46,10 +46,10 @@ static double bytes_per_connection(const struct bench_load *load,
 
 static const char *speech_name(enum bench_speech speech)
 {
-    static const char *const names[] = {[BENCH_JSON] = "json",
-                                        [BENCH_MSGPACK] = "msgpack",
-                                        [BENCH_RAW] = "raw",
-                                        [BENCH_FLOOR] = "floor"};
+    static const char *const names[] = {
+        [BENCH_JSON] = "json",   [BENCH_MSGPACK] = "msgpack",   [BENCH_RAW] = "raw",
+        [BENCH_FLOOR] = "floor", [BENCH_SOCKETIO] = "socketio", [BENCH_NATS] = "nats",
+        [BENCH_NCHAN] = "nchan"};
     return names[speech];
 }
 

@@ -4,6 +4,7 @@ Each is started afresh for each measurement, in a folder of its own, and stopped
 """
 
 import os
+import random
 import resource
 import shutil
 import signal
@@ -30,9 +31,15 @@ def allow_files():
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the range that the kernel gives to clients, so that none of their ports comes between."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 class Process:

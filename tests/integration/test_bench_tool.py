@@ -101,14 +101,15 @@ class Bench(Case):
     def test_bad_usage_is_2(self):
         for arguments in (["-s", "nothing"], ["-k", "xml"], ["-n", "0"], ["-n", "many"],
                           ["-s", "echo", "-r", "5"], ["-s", "direct", "-k", "raw"],
-                          ["-s", "resume", "-k", "raw"], ["--pid", "x"], ["--unheard-of"],
+                          ["-s", "resume", "-k", "raw"], ["--server", "x"], ["--pid", "x"], ["--unheard-of"],
                           ["http://127.0.0.1/"]):
             done = self.run_bench(*arguments)
             self.assertEqual(done.returncode, 2, (arguments, done.stdout))
             self.assertNotEqual(done.stderr, "")
 
     def test_what_a_server_does_not_offer_is_3(self):
-        self.assertEqual(self.run_bench("-s", "resume", "--floor").returncode, 3)
+        for arguments in (["--floor"], ["--server", "nats"]):
+            self.assertEqual(self.run_bench("-s", "resume", *arguments).returncode, 3)
 
     def test_help_and_version(self):
         for argument, text in (("--help", "--subscribers KIND"), ("--version", "chanway-bench ")):
