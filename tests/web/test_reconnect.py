@@ -59,6 +59,16 @@ class ReconnectCase(WebCase):
 
 class Killed(ReconnectCase):
 
+    def history(self, key):
+        """All of it: id, type, from, payload."""
+        rows, since = [], "0-0"
+        while True:
+            page = self.call("FCALL_RO", "cw_history", 1, key, "SINCE", since, "COUNT", 1000)
+            if not page:
+                return rows
+            rows += [page[i:i + 4] for i in range(0, len(page), 4)]
+            since = rows[-1][0]
+
     def test_kill_9_of_its_node_under_load(self):
         group, node = self.run_js("return group"), self.own_node(self.redis, name="killed")
         self.run_js(LISTEN + f"""
@@ -90,8 +100,7 @@ class Killed(ReconnectCase):
         self.assertEqual(told["now"], told["uuid"])
         self.assertEqual([event["code"] for event in told["again"]], [1006])
         # What was published by it is there once each, in order, as it was told.
-        history = self.call("FCALL_RO", "cw_history", 1, f"cw:{{g:{group}.own}}", "COUNT", 1000)
-        rows = [history[i:i + 4] for i in range(0, len(history), 4)]
+        rows = self.history(f"cw:{{g:{group}.own}}")
         self.assertEqual([int(row[3]) for row in rows], list(range(len(told["oks"]))))
         self.assertEqual([row[0].decode() for row in rows],
                          [f"{ok['epoch']}-{ok['offset']}" for _, ok in told["oks"]])
@@ -103,7 +112,7 @@ class Stopped(ReconnectCase):
         group, node = self.run_js("return group"), self.own_node(self.redis, name="stopped")
         self.run_js(LISTEN + f"""
             globalThis.one = open([{js(self.url(node))}, urls.b],
-                {{ pingInterval: 300, pingTimeout: 700, backoffMin: 100 }});
+                {{ pingInterval: 300, pingTimeout: 4000, backoffMin: 100 }});
             listen(await one.join(group));""")
         # A connection that is only silent, because nothing is said, is kept.
         self.run_js("await new Promise((resolve) => { setTimeout(resolve, 1500); })")
@@ -140,11 +149,11 @@ class Cut(ReconnectCase):
 
     def cut(self, meanwhile=None):
         """The link is cut; `meanwhile` is done before the client is back."""
-        opens = self.program.get("one.seen.open.length")
+        opens, losses = self.program.get("[one.seen.open.length, one.seen.reconnecting.length]")
         if meanwhile:
             self.proxy.stall()
         self.proxy.reset()
-        self.program.wait_for("one.state === 'reconnecting'")
+        self.program.wait_for(f"one.seen.reconnecting.length > {losses}")
         if meanwhile:
             meanwhile()
             self.proxy.restore()
@@ -176,7 +185,7 @@ class Cut(ReconnectCase):
                 one.publish(group, 3)]; globalThis.fails = refused(one.message(4));""")
             until(lambda: self.a.metric(FRAMES_IN) >= before + 4, "the node has them")
             self.proxy.reset()
-            self.program.wait_for("one.state === 'reconnecting'")
+            self.program.wait_for("one.seen.reconnecting.length")
         finally:
             self.redis.thaw()
         told = self.run_js("""const oks = await Promise.all(done);
