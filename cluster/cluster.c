@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "endpoints.h"
+#include "facts.h"
 #include "functions.h"
 #include "parts.h"
 #include "reaper.h"
@@ -25,6 +26,8 @@
 
 /* The stored form of a payload (PROTOCOL: payload). */
 #define STORED_PAYLOAD_MAX (1U << 20)
+/* The reaper's ticks, of a second or more each, from one count of the nodes to the next. */
+#define NODES_COUNT_TICKS 4
 
 static void request_flush(void *arg)
 {
@@ -173,9 +176,28 @@ static void on_attached_again(void *arg, struct cw_cluster_channel *channel, boo
     cw_inbox_catch_up(&cluster->inboxes, channel);
 }
 
+/* For the statistics, which have it by now. */
+static void on_counted(void *arg, int rc, const struct cw_bytes *ids, size_t count)
+{
+    (void)arg;
+    (void)rc;
+    (void)ids;
+    (void)count;
+}
+
+static void count_nodes(struct cw_cluster *cluster)
+{
+    char key[CW_KEY_MAX];
+    if (cluster->ticks++ % NODES_COUNT_TICKS != 0)
+        return;
+    (void)snprintf(key, sizeof(key), "%s:nodes", cluster->prefix);
+    (void)cw_facts_nodes(cluster->endpoint, key, on_counted, NULL);
+}
+
 static void on_tick(void *arg)
 {
     struct cw_cluster *cluster = arg;
+    count_nodes(cluster);
     cw_inboxes_retry(&cluster->inboxes);
     request_flush(cluster); /* leaves that Redis refused are tried again */
     cw_event_stream_tick(&cluster->stream);

@@ -3,6 +3,7 @@
  */
 #include "facts.h"
 
+#include "base/stats.h"
 #include "names.h"
 
 #include <hiredis/hiredis.h>
@@ -178,9 +179,17 @@ static void on_nodes(struct cw_redis_request *request, int rc, const redisReply 
         if (ids == NULL)
             rc = CW_ERR_NOMEM;
     }
-    for (size_t i = 0; rc == CW_OK && i < reply->elements; i += 3)
+    int64_t channels = 0;
+    for (size_t i = 0; rc == CW_OK && i < reply->elements; i += 3) {
+        const redisReply *number = reply->element[i + 2];
         if (reply->element[i]->str != NULL)
             ids[count++] = cw_bytes_make(reply->element[i]->str, reply->element[i]->len);
+        channels += number->str != NULL ? strtoll(number->str, NULL, 10) : number->integer;
+    }
+    if (rc == CW_OK) {
+        CW_STAT(cluster_nodes) = (int64_t)count;
+        CW_STAT(cluster_channels) = channels;
+    }
     asking.fn.nodes(asking.arg, rc, ids, count);
     free(ids);
 }

@@ -53,6 +53,7 @@ struct cw_cluster {
     cw_done_fn on_left; /* set while the cluster stops and has still to write */
     void *on_left_arg;
     int64_t payload_max;
+    uint32_t ticks;
     char *data_dir;
     char redis[200]; /* the address in words */
     char prefix[CW_PREFIX_MAX + 1];

@@ -68,6 +68,7 @@ struct cw_gateway {
     void *history_arg;
     struct cw_drain drain;
     int64_t stop_until_ms;
+    int64_t ticked_us; /* 0: not yet */
     enum gateway_state state;
     bool was_ready;
     bool has_failed;
@@ -242,8 +243,13 @@ static bool is_ready(const struct cw_gateway *gateway)
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct cw_gateway *gateway = arg;
+    int64_t now_us = cw_clock_us();
     (void)fd;
     (void)what;
+    if (gateway->ticked_us != 0)
+        cw_histogram_add(&CW_STAT(loop_lag_seconds),
+                         now_us - gateway->ticked_us - TICK_MS * INT64_C(1000));
+    gateway->ticked_us = now_us;
     cw_dispatch_expire_ops(&gateway->node);
     cw_replays_tick(&gateway->node);
     if (!gateway->was_ready && gateway->on_ready != NULL) {

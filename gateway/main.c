@@ -233,16 +233,32 @@ static void on_reload_signal(evutil_socket_t number, short what, void *arg)
     cw_writer_finish(&unchanged);
 }
 
-#define SIGNALS 3
+/* Whoever asks wants to be told, whatever else is logged. */
+static void on_state_signal(evutil_socket_t number, short what, void *arg)
+{
+    const struct program *program = arg;
+    enum cw_log_format format = (enum cw_log_format)program->config.log_format;
+    (void)number;
+    (void)what;
+    if (!cw_log_is_on(CW_LOG_INFO))
+        cw_log_init(CW_LOG_INFO, format);
+    cw_gateway_log_state(program->gateway);
+    cw_log_init((enum cw_log_level)program->config.log_level, format);
+}
 
-/* SIGTERM: drain, twice: stop; SIGINT: stop, twice: at once; SIGHUP: read the settings again. */
+#define SIGNALS 4
+
+/* SIGTERM: drain, twice: stop; SIGINT: stop, twice: at once; SIGHUP: read the settings again;
+ * SIGUSR1: log the state. */
 static int watch_signals(struct program *program, struct event *events[SIGNALS])
 {
     static const struct {
         int number;
         event_callback_fn fn;
-    } rows[SIGNALS] = {
-        {SIGTERM, on_stop_signal}, {SIGINT, on_stop_signal}, {SIGHUP, on_reload_signal}};
+    } rows[SIGNALS] = {{SIGTERM, on_stop_signal},
+                       {SIGINT, on_stop_signal},
+                       {SIGHUP, on_reload_signal},
+                       {SIGUSR1, on_state_signal}};
     struct event_base *base = cw_gateway_event_base(program->gateway);
     for (int i = 0; i < SIGNALS; i++) {
         events[i] = evsignal_new(base, rows[i].number, rows[i].fn, program);

@@ -311,6 +311,21 @@ static redisReply *dead_nodes(const struct fake_call *call)
     return reply;
 }
 
+/* All that are listed, without channels. */
+static redisReply *live_nodes(const struct fake_call *call)
+{
+    redisReply *reply = fake_reply_array();
+    const struct fake_hash *nodes = fake_hash_find(call->store, call->key);
+    for (struct cw_map_node *n = nodes == NULL ? NULL : cw_map_next(&nodes->fields, NULL);
+         n != NULL; n = cw_map_next(&nodes->fields, n)) {
+        const struct fake_field *field = CW_CONTAINER(n, struct fake_field, in_fields);
+        fake_reply_add(reply, fake_reply_text(cw_bytes_text(field->name)));
+        fake_reply_add(reply, fake_reply_integer(15000));
+        fake_reply_add(reply, fake_reply_integer(0));
+    }
+    return reply;
+}
+
 static redisReply *detach(const struct fake_call *call)
 {
     struct fake_hash *hash = fake_hash_find(call->store, call->key);
@@ -368,6 +383,7 @@ static redisReply *run_function(struct fake_store *store, const struct cw_bytes 
         {"cw_node_attach", attach},
         {"cw_node_inbox", inbox},
         {"cw_node_dead", dead_nodes},
+        {"cw_nodes", live_nodes},
     };
     struct fake_call call = {.store = store};
     if (count > 3)

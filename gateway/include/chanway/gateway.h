@@ -183,6 +183,8 @@ CW_API void cw_gateway_stop(struct cw_gateway *gateway);
  * those that are left are closed now, and it takes no longer than 3 s.
  */
 CW_API void cw_gateway_drain(struct cw_gateway *gateway);
+/** Writes some lines about the state of the node to the log, at the level `info`. */
+CW_API void cw_gateway_log_state(struct cw_gateway *gateway);
 /** After cw_gateway_run has returned, or instead of it. NULL is fine. */
 CW_API void cw_gateway_destroy(struct cw_gateway *gateway);
 
