@@ -1,53 +1,14 @@
 """The dashboard of the admin port in Chromium, on two nodes: what it shows, for whom, and what it keeps to."""
 
-import os
-
 import setup_path  # noqa: F401
-from program import Browser
+from dashboard_case import DashboardCase
 from support import tokens
-from support.case import Case, main
+from support.case import main
 from support.wait import until
 from web_case import js
 
-VIEWS = ("overview", "lookup", "chat", "console")
 
-
-class Dashboard(Case):
-
-    @classmethod
-    def set_up(cls):
-        cls.redis = cls.class_redis()
-        cls.a = cls.class_node(cls.redis, wait=False, name="a")
-        cls.b = cls.class_node(cls.redis, wait=False, name="b")
-        folder = os.path.join(cls.folder, "browser")
-        os.mkdir(folder)
-        cls.program = cls._keep(Browser(folder), cls.addClassCleanup)
-        for node in (cls.a, cls.b):
-            node.wait_until_ready()
-        cls.url = "http://%s:%d/" % cls.a.admin
-        cls.program.run(f"""globalThis.url = {js(cls.url)};
-            allowed.push(url, 'ws://127.0.0.1:{cls.a.port}/', 'ws://127.0.0.1:{cls.b.port}/');""")
-
-    def setUp(self):
-        self.run_js("globalThis.page = await openPage({ reducedMotion: 'reduce' });")
-
-    def tearDown(self):
-        problems = self.run_js("await page.close(); return problems.splice(0)")
-        self.assertEqual(problems, [])
-
-    def run_js(self, code, timeout=30):
-        return self.program.run(code, timeout)
-
-    def go(self, view):
-        self.run_js(f"await page.goto(url + '#/{view}'); await page.waitForSelector('#{view}:not([hidden])')")
-
-    def wait_for_text(self, selector, text):
-        self.run_js(f"await page.waitForFunction(([selector, text]) => [...document.querySelectorAll(selector)]"
-                    f".some((one) => one.textContent.includes(text)), [{js(selector)}, {js(text)}],"
-                    "{ timeout: 25000 })")
-
-    def node_id(self, node):
-        return node.get("/readyz").json()["node"]
+class Dashboard(DashboardCase):
 
     def test_overview_shows_both_nodes_and_what_flows(self):
         group = "of-the-dashboard"
@@ -181,39 +142,6 @@ class Dashboard(Case):
         self.wait_for_text("#console-log", '< {"op":"ok","id":1')
         self.run_js("await page.click('#console-button')")
         self.wait_for_text("#console-log", "closed: 1000")
-
-    def test_keyboard_alone(self):
-        self.go("overview")
-        self.run_js("""await page.keyboard.press('Tab'); await page.keyboard.press('Enter');
-            for (let i = 0; i < 12 && await page.evaluate(() => document.activeElement.hash) !== '#/console'; i += 1) {
-                await page.keyboard.press(i ? 'Tab' : 'Shift+Tab');
-                if (!i) for (let k = 0; k < 8; k += 1) await page.keyboard.press('Shift+Tab');
-            }
-            await page.keyboard.press('Enter');
-            await page.waitForSelector('#console:not([hidden])');""")
-
-    def test_nothing_wrong_for_those_who_cant_see_or_point(self):
-        client = self.own_client(self.a)
-        client.join("axe")
-        for scheme in ("light", "dark"):
-            for width in (390, 1280):
-                self.run_js(f"""await page.close(); globalThis.page = await openPage({{ reducedMotion: 'reduce',
-                    colorScheme: '{scheme}', viewport: {{ width: {width}, height: 844 }} }});""")
-                for view in VIEWS:
-                    self.go(view)
-                    self.wait_for_text("#state", "ready")
-                    if view == "overview":
-                        self.wait_for_text("#nodes tbody th", "b.")
-                    if view == "lookup":
-                        self.run_js("await page.fill('#search-text', 'axe');"
-                                    "await page.press('#search-text', 'Enter')")
-                        self.wait_for_text("#found h3", "axe")
-                    if view == "chat":
-                        self.wait_for_text(".messages", "connected to")
-                    told = self.run_js("""return { wrong: await violations(page), overflow: await page.evaluate(
-                        () => document.documentElement.scrollWidth - window.innerWidth) }""")
-                    self.assertEqual(told["wrong"], [], (scheme, width, view))
-                    self.assertLessEqual(told["overflow"], 0, (scheme, width, view))
 
     def test_without_redis_it_says_so_and_comes_back(self):
         redis = self.own_redis()
