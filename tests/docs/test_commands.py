@@ -123,6 +123,19 @@ class Commands(ClusterCase):
                 time.sleep(0.2)
             self.assertIn(line, read())
 
+    def test_metrics_and_settings_that_are_named_are_there(self):
+        metrics = self.nodes[0].get("/metrics", admin=True).body.decode()
+        settings = subprocess.run([chanwayd(), "--help"], capture_output=True, text=True, timeout=20,
+                                  check=True).stdout
+        for path in [SOURCE / "README.md", *sorted((SOURCE / "docs").glob("*.md"))]:
+            text = path.read_text(encoding="utf-8")
+            for name in re.findall(r"`(chanway_[a-z_]*[a-z])`", text):
+                with self.subTest(page=path.name, metric=name):
+                    self.assertRegex(metrics, rf"(?m)^{name}[ {{]")
+            for name in re.findall(r"`([a-z]+(?:-[a-z]+)+) = ", text):
+                with self.subTest(page=path.name, setting=name):
+                    self.assertIn(f"--{name} ", settings)
+
     def test_every_command_that_is_to_run(self):
         done = 0
         for command in commands.of_pages(SOURCE):
