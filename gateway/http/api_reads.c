@@ -11,6 +11,8 @@
 
 #define PAGE_SIZE  100
 #define GROUPS_MAX 100
+/* Groups that are looked at in one call: a few milliseconds. */
+#define GROUPS_SEEN_MAX 50000
 
 static void on_nodes(void *arg, int rc, const struct cw_node_info *nodes, size_t count)
 {
@@ -185,9 +187,11 @@ void cw_api_write_groups(const struct cw_node *node, struct cw_bytes query, stru
     char match[CW_API_PARAMETER_MAX];
     size_t count = 0;
     size_t total = 0;
+    size_t seen = 0;
     (void)cw_api_parameter(query, "match", match, sizeof(match));
     struct cw_map_node *next = NULL;
-    while ((next = cw_map_next(&node->groups, next)) != NULL) {
+    while (seen < GROUPS_SEEN_MAX && (next = cw_map_next(&node->groups, next)) != NULL) {
+        seen++;
         const struct cw_group *group = CW_CONTAINER(next, struct cw_group, in_groups);
         const struct top one = {group, count_members(group)};
         if (one.members == 0 || strstr(group->name, match) == NULL)

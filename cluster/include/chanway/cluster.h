@@ -93,7 +93,7 @@ enum cw_channel_request {
 };
 
 /** Bytes that a node may say of itself. */
-#define CW_NODE_ABOUT_MAX 1024
+#define CW_NODE_ABOUT_MAX 2048
 
 /** What comes up from the cluster; on_message and describe are required, each other may be NULL.
  * `local`: what the group's join was given. */
