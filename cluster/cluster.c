@@ -11,6 +11,7 @@
 #include "parts.h"
 #include "reaper.h"
 #include "redis_embedded.h"
+#include "redis_tls.h"
 #include "removal.h"
 #include "replicas.h"
 #include "session.h"
@@ -310,6 +311,8 @@ static int build(struct cw_cluster *cluster, const struct cw_cluster_options *op
 int cw_cluster_create(const struct cw_cluster_options *options, char *error, size_t error_size,
                       struct cw_cluster **ret_cluster)
 {
+    struct cw_redis_tls_options tls = {options->redis_ca, options->redis_cert, options->redis_key,
+                                       options->redis_sni};
     struct cw_cluster *cluster = calloc(1, sizeof(*cluster));
     if (cluster == NULL)
         return CW_ERR_NOMEM;
@@ -331,14 +334,9 @@ int cw_cluster_create(const struct cw_cluster_options *options, char *error, siz
     rc = cw_redis_address_parse(options->redis, error, error_size, &cluster->address);
     if (rc < 0)
         goto fail;
-    if (cluster->address.uses_tls) {
-        /* Going on without would show the password to everybody on the way. */
-        (void)snprintf(error, error_size,
-                       "redis: rediss:// is not there yet: no connection is made without TLS "
-                       "where TLS was asked for; use redis:// and a tunnel");
-        rc = CW_ERR_INVALID;
+    rc = cw_redis_tls_create(&cluster->address, &tls, error, error_size, &cluster->tls);
+    if (rc < 0)
         goto fail;
-    }
     rc = CW_ERR_NOMEM;
     cluster->data_dir = strdup(options->data_dir == NULL ? "." : options->data_dir);
     cluster->turn_end = evtimer_new(cluster->base, on_turn_end, cluster);
@@ -410,6 +408,7 @@ void cw_cluster_destroy(struct cw_cluster *cluster)
     cw_interests_finish(&cluster->interests);
     cw_endpoint_destroy(cluster->endpoint);
     cw_redis_address_finish(&cluster->address);
+    cw_redis_tls_destroy(cluster->tls);
     if (cluster->turn_end != NULL)
         event_free(cluster->turn_end);
     free(cluster->data_dir);

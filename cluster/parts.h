@@ -25,6 +25,7 @@
 struct cw_endpoint;
 struct cw_reaper;
 struct cw_redis_embedded;
+struct cw_redis_tls;
 struct cw_sweeper;
 struct event;
 struct event_base;
@@ -33,6 +34,7 @@ struct cw_cluster {
     struct event_base *base;
     struct event *turn_end; /* active: the flush runs after this turn's other events */
     struct cw_redis_address address;
+    struct cw_redis_tls *tls;           /* NULL: not by TLS */
     struct cw_redis_embedded *embedded; /* NULL: Redis is somebody else's */
     struct cw_endpoint *endpoint;
     struct cw_interests interests;

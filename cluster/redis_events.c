@@ -9,21 +9,27 @@
  */
 #include "redis_events.h"
 
+#include "redis_tls.h"
+
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <hiredis/async.h>
+#include <hiredis/sds.h>
 
 #include <stdbool.h>
 #include <stdlib.h>
+
+#define RECORDS_A_TURN 64 /* of TLS, 16 KiB each at most */
 
 struct redis_events {
     redisAsyncContext *context;
     struct event read, write;
     struct event end_of_turn;
     struct event timer;
-    bool is_busy;    /* inside of a function of hiredis that one of the events called */
-    bool is_gone;    /* the context is freed */
-    bool is_writing; /* what is left has to wait for the socket */
+    const struct ssl_st *ssl; /* NULL: plain */
+    bool is_busy;             /* inside of a function of hiredis that one of the events called */
+    bool is_gone;             /* the context is freed */
+    bool is_writing;          /* what is left has to wait for the socket */
 };
 
 typedef void (*handle_fn)(redisAsyncContext *context);
@@ -32,6 +38,8 @@ static void handle(struct redis_events *events, handle_fn fn)
 {
     bool was_busy = events->is_busy;
     events->is_busy = true;
+    if (events->ssl != NULL)
+        cw_redis_tls_forget_errors();
     fn(events->context);
     events->is_busy = was_busy;
     if (events->is_gone && !was_busy)
@@ -45,11 +53,30 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     handle(arg, redisAsyncHandleRead);
 }
 
+static bool has_more_to_write(const struct redis_events *events)
+{
+    return !events->is_gone && events->ssl != NULL && sdslen(events->context->c.obuf) > 0 &&
+           cw_redis_tls_can_write(events->ssl);
+}
+
+/* A write by TLS takes one record. Of the next ones hiredis believes that they have to wait for
+ * something to read, because the last read had to. */
+static void write_some(redisAsyncContext *context)
+{
+    struct redis_events *events = context->ev.data;
+    int records = 0;
+    do
+        redisAsyncHandleWrite(context);
+    while (++records < RECORDS_A_TURN && has_more_to_write(events));
+    if (has_more_to_write(events))
+        (void)event_add(&events->write, NULL);
+}
+
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    handle(arg, redisAsyncHandleWrite);
+    handle(arg, write_some);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -63,7 +90,7 @@ static void write_all(redisAsyncContext *context)
 {
     struct redis_events *events = context->ev.data;
     events->is_writing = true;
-    redisAsyncHandleWrite(context);
+    write_some(context);
     if (!events->is_gone)
         events->is_writing = false;
 }
@@ -148,4 +175,10 @@ int cw_redis_events_attach(redisAsyncContext *context, struct event_base *base)
     context->ev.scheduleTimer = schedule_timer;
     context->ev.data = events;
     return CW_OK;
+}
+
+void cw_redis_events_secure(redisAsyncContext *context, const struct ssl_st *ssl)
+{
+    struct redis_events *events = context->ev.data;
+    events->ssl = ssl;
 }

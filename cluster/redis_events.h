@@ -9,6 +9,7 @@
 
 struct event_base;
 struct redisAsyncContext;
+struct ssl_st;
 
 /**
  * Lets `base` read and write for `context`, until hiredis frees it. In place of hiredis' own
@@ -17,5 +18,7 @@ struct redisAsyncContext;
  */
 CW_MUST_CHECK int cw_redis_events_attach(struct redisAsyncContext *context,
                                          struct event_base *base);
+/** From now on it speaks TLS, by `ssl`, which lives as long as the connection. */
+void cw_redis_events_secure(struct redisAsyncContext *context, const struct ssl_st *ssl);
 
 #endif

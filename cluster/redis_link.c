@@ -14,11 +14,14 @@
 #include "redis_command.h"
 #include "redis_events.h"
 #include "redis_reply.h"
+#include "redis_tls.h"
 
 #include <event2/event.h>
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
+#include <hiredis/hiredis_ssl.h>
 #include <hiredis/sds.h>
+#include <openssl/ssl.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +33,7 @@
 #define TCP_KEEPALIVE_S     5
 #define COMMAND_KEPT_MAX    65536 /* room for the next command */
 #define HIREDIS_READ_SIZE   16384 /* what redisAsyncHandleRead takes at most */
+#define TLS_RECORD_MIN      22    /* its head and the tag of its cipher */
 #define REPLY_ELEMENTS_MAX  65536 /* of one array: hiredis takes memory for what is claimed */
 
 enum link_state { LINK_IDLE, LINK_CONNECTING, LINK_READY };
@@ -42,6 +46,7 @@ struct cw_redis_link {
     void *arg;
     struct event *fail_event; /* says on_lost from the loop, not from inside connect() */
     redisAsyncContext *context;
+    struct ssl_st *ssl; /* of the context, which frees it; NULL: plain */
     enum link_state state;
     uint32_t in_flight;
     uint64_t handed_bytes;    /* given to hiredis on this connection so far */
@@ -341,6 +346,25 @@ static void send_step(struct cw_redis_link *link, enum handshake_step step)
         free(call); /* the connection is going already: its disconnect callback follows */
 }
 
+/* False: there will be no connection. */
+static bool begin_tls(struct cw_redis_link *link)
+{
+    struct ssl_st *ssl = cw_redis_tls_begin(link->address->tls, link->address->host);
+    if (ssl == NULL) {
+        refuse(link, false, "out of memory");
+        return false;
+    }
+    cw_redis_tls_forget_errors();
+    if (redisInitiateSSL(&link->context->c, ssl) != REDIS_OK) {
+        refuse(link, false, link->context->c.errstr);
+        SSL_free(ssl);
+        return false;
+    }
+    link->ssl = ssl;
+    cw_redis_events_secure(link->context, ssl);
+    return true;
+}
+
 static void on_hiredis_connect(const redisAsyncContext *context, int status)
 {
     struct cw_redis_link *link = context->data;
@@ -354,7 +378,8 @@ static void on_hiredis_connect(const redisAsyncContext *context, int status)
         (void)redisEnableKeepAliveWithInterval(plain, TCP_KEEPALIVE_S);
         (void)redisSetTcpUserTimeout(plain, TCP_USER_TIMEOUT_MS);
     }
-    send_step(link, STEP_HELLO);
+    if (!link->address->uses_tls || begin_tls(link))
+        send_step(link, STEP_HELLO);
 }
 
 static void on_hiredis_disconnect(const redisAsyncContext *context, int status)
@@ -363,7 +388,11 @@ static void on_hiredis_disconnect(const redisAsyncContext *context, int status)
     if (link->context != context)
         return; /* closed by us from inside one of its callbacks */
     link->context = NULL;
-    report_lost(link, status == REDIS_OK ? "closed" : context->errstr);
+    char why[120] = "closed";
+    if (status != REDIS_OK && (link->ssl == NULL || !cw_redis_tls_why(link->ssl, why, sizeof(why))))
+        (void)snprintf(why, sizeof(why), "%s", context->errstr);
+    link->ssl = NULL;
+    report_lost(link, why);
 }
 
 static void on_fail_event(evutil_socket_t fd, short what, void *arg)
@@ -421,6 +450,7 @@ void cw_redis_link_connect(struct cw_redis_link *link)
     link->is_closing = false;
     link->handed_bytes = 0;
     link->in_flight = 0;
+    link->ssl = NULL;
     set_state(link, LINK_CONNECTING);
 
     redisAsyncContext *context = redisAsyncConnectWithOptions(&options);
@@ -453,8 +483,14 @@ static void take_last_pushes(struct cw_redis_link *link)
     if (link->state != LINK_READY || link->in_flight > 0 ||
         (context->c.flags & REDIS_IN_CALLBACK) != 0 || ioctl(context->c.fd, FIONREAD, &waiting) < 0)
         return;
-    for (; waiting > 0 && link->context == context; waiting -= HIREDIS_READ_SIZE)
+    /* A read by TLS takes one record, which may be as small as one message. */
+    int reads = waiting / (link->ssl != NULL ? TLS_RECORD_MIN : HIREDIS_READ_SIZE) + 1;
+    for (; reads > 0 && waiting > 0 && link->context == context; reads--) {
+        cw_redis_tls_forget_errors();
         redisAsyncHandleRead(context);
+        if (link->context != context || ioctl(context->c.fd, FIONREAD, &waiting) < 0)
+            return;
+    }
 }
 
 void cw_redis_link_close(struct cw_redis_link *link)

@@ -16,14 +16,17 @@
 /* Bytes of a whole setting: tokens of cloud providers used as passwords reach 2 KiB. */
 #define CW_REDIS_URL_MAX 4096
 
+struct cw_redis_tls;
+
 struct cw_redis_address {
     bool is_embedded;
     bool uses_tls;
-    char *unix_path; /* owned; NULL: TCP */
-    char *host;      /* owned */
-    int port;        /* default 6379 */
-    char *user;      /* owned; NULL: none */
-    char *password;  /* owned; NULL: none; never NULL with a user */
+    const struct cw_redis_tls *tls; /* not owned; whoever connects fills it in for TLS */
+    char *unix_path;                /* owned; NULL: TCP */
+    char *host;                     /* owned */
+    int port;                       /* default 6379 */
+    char *user;                     /* owned; NULL: none */
+    char *password;                 /* owned; NULL: none; never NULL with a user */
     int db;
 };
 

@@ -99,6 +99,10 @@ static void fill_options(struct program *program, struct cw_gateway_options *opt
     options->node = config->node;
     options->redis = config->redis;
     options->redis_prefix = config->redis_prefix;
+    options->redis_ca = config->redis_ca;
+    options->redis_cert = config->redis_cert;
+    options->redis_key = config->redis_key;
+    options->redis_sni = config->redis_sni;
     options->data_dir = config->data_dir;
     options->tls_cert = config->tls_cert;
     options->tls_key = config->tls_key;

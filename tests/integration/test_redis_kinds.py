@@ -73,12 +73,6 @@ class Addresses(RedisCase):
                 self.assertNotIn("ready node=", node.process.log())
                 self.assertNotEqual(node.get("/readyz").status, 200)
 
-    def test_who_asks_for_tls_is_not_connected_without(self):
-        node = self.own_node(f"rediss://:secret@127.0.0.1:{self.port}", wait=False)
-        self.assertEqual(node.process.wait(), 2)
-        self.assertIn("rediss:// is not there yet", node.process.log())
-        self.assertNotIn("secret", node.process.log())
-
     def test_no_password_where_one_is_needed_is_told(self):
         node = self.own_node(f"redis://127.0.0.1:{self.port}/0", wait=False)
         node.process.wait_for_log("(?i)NOAUTH|auth")

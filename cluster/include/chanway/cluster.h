@@ -160,10 +160,14 @@ enum cw_stream_kind {
 struct cw_cluster_options {
     void *event_base;     /**< required: the libevent `struct event_base` all of it runs on */
     const char *redis;    /**< required: URL as in the `redis` setting; "embedded" */
-    const char *prefix;   /**< NULL: "cw" */
-    const char *node;     /**< NULL: the host's name; `NAME.RANDOM` becomes the node id */
-    const char *data_dir; /**< embedded Redis only */
-    int64_t payload_max;  /**< largest payload a back end may publish, bytes; 0: the default */
+    const char *redis_ca; /**< rediss:// only, PEM: who signs its certificate; NULL: the system's */
+    const char *redis_cert; /**< rediss:// only, PEM: the node's own; NULL: none */
+    const char *redis_key;  /**< its key, PEM, without a password */
+    const char *redis_sni;  /**< rediss:// only: Redis' name in its certificate; NULL: the host's */
+    const char *prefix;     /**< NULL: "cw" */
+    const char *node;       /**< NULL: the host's name; `NAME.RANDOM` becomes the node id */
+    const char *data_dir;   /**< embedded Redis only */
+    int64_t payload_max;    /**< largest payload a back end may publish, bytes; 0: the default */
     unsigned events_mask; /**< enum cw_stream_kind, or-ed: what goes to the event stream; 0: off */
     int64_t events_max;   /**< entries that it keeps, about; 0: 100000 */
     int64_t

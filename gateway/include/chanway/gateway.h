@@ -56,6 +56,10 @@ struct cw_gateway_options {
     const char *node;            /**< empty: the host's name */
     const char *redis;           /**< URL, or "embedded": a redis-server of its own */
     const char *redis_prefix;    /**< first part of every key and topic */
+    const char *redis_ca;        /**< PEM file: who signs the certificate of a rediss:// */
+    const char *redis_cert;      /**< PEM file, with redis_key: shown to Redis; empty: none */
+    const char *redis_key;       /**< PEM file, without a password */
+    const char *redis_sni;       /**< Redis' name in its certificate; empty: the host's */
     const char *data_dir;        /**< folder of the embedded Redis */
     const char *tls_cert;        /**< PEM file, with tls_key: `listen` is TLS; NULL, empty: not */
     const char *tls_key;         /**< PEM file, without a password */
