@@ -89,9 +89,12 @@ class Bench:
         return Gateway(self.server_cpu, subject.removesuffix(WITHOUT_HISTORY), settings)
 
     def load(self, scenario, arguments):
+        return self.load_with(SCENARIOS[scenario], arguments)
+
+    def load_with(self, load, arguments):
         """Runs chanway-bench; its JSON object."""
         command = [str(TOOLS / "chanway-bench"), "--json", "--quiet",
-                   f"--duration={self.options.duration}", *SCENARIOS[scenario], *arguments]
+                   f"--duration={self.options.duration}", *load, *arguments]
         pin = None
         if self.load_cpu is not None:
             pin = lambda: os.sched_setaffinity(0, {self.load_cpu})  # noqa: E731

@@ -6,9 +6,10 @@ well. What can't be had is left out, and the reason is told.
 
 import os
 import shutil
+import socket
 import subprocess
 
-from servers import ROOT, Failure, Server, free_port
+from servers import ROOT, Failure, Server, children_of, free_port
 
 FOLDER = ROOT / "build/bench/peers"
 SOURCES = ROOT / "tests/bench/peers"
@@ -156,16 +157,13 @@ class Nchan(Peer):
             f"    upstream cache {{ nchan_redis_server redis://127.0.0.1:{redis}; }}\n"
             f"    server {{\n        listen 127.0.0.1:{port};\n{locations}    }}\n}}\n", encoding="utf-8")
         self.run("node", root / "usr/sbin/nginx", "-p", self.folder, "-e", self.folder / "error.log",
-                 "-c", config).wait_for(lambda: (self.folder / "nginx.pid").exists())
+                 "-c", config).wait_for(lambda: upgrades(port, "/ws/pub/b0"))
         self.speak(port)
         self.count_workers()
 
     def count_workers(self):
         """The worker does the work: its CPU counts, too."""
-        master = self.processes[-1].popen.pid
-        for entry in os.listdir("/proc"):
-            if entry.isdigit() and parent_of(entry) == master:
-                self.arguments.append(f"--pid={entry}:node")
+        self.arguments += [f"--pid={pid}:node" for pid in children_of(self.processes[-1].popen.pid)]
 
 
 class Nats(Peer):
@@ -188,12 +186,16 @@ class Nats(Peer):
         self.speak(port)
 
 
-def parent_of(pid):
+def upgrades(port, path):
+    """Whether a WebSocket opens there: nchan refuses them until it has its Redis."""
+    head = (f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as client:
+            client.sendall(head.encode("ascii"))
+            return client.recv(100).startswith(b"HTTP/1.1 101")
     except OSError:
-        return 0
+        return False
 
 
 PEERS = {peer.name: peer for peer in (Nchan, SocketIo, WsIoredis, Nats)}

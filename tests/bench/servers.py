@@ -90,7 +90,7 @@ class Server:
         self.arguments = []
 
     def run(self, name, *command):
-        process = Process(name, command, self.folder / f"{name}.log", self.cpu)
+        process = Process(name, command, self.folder / f"{name}{len(self.processes)}.log", self.cpu)
         self.processes.append(process)
         return process
 
@@ -125,12 +125,13 @@ class Baseline(Server):
         self.arguments = ["--floor", f"ws://127.0.0.1:{port}/"]
 
 
-class Gateway(Server):
-    """A node and its Redis, on one CPU together; its subscribers are `json` or `raw`."""
+class Cluster(Server):
+    """Nodes and their Redis, on one CPU together; a node may have `workers`."""
 
-    def __init__(self, cpu, subscribers, settings=()):
+    def __init__(self, cpu, nodes=1, workers=1, settings=()):
         super().__init__(cpu)
-        self.subscribers = subscribers
+        self.nodes = nodes
+        self.workers = workers
         self.settings = settings
 
     def start(self):
@@ -138,8 +139,39 @@ class Gateway(Server):
         self.run("redis", "redis-server", ROOT / "scripts/redis/redis.conf", "--port", 0,
                  "--dir", self.folder, "--unixsocket", self.folder / "redis.sock").wait_for(
                      (self.folder / "redis.sock").exists)
-        port = free_port()
-        self.run("node", ROOT / "build/release/chanwayd", "--redis", f"unix:{redis_socket}",
-                 "--listen", f"127.0.0.1:{port}", "--admin-listen", f"127.0.0.1:{free_port()}",
-                 *self.settings).wait_for_text("ready ")
-        self.arguments = [f"--subscribers={self.subscribers}", f"ws://127.0.0.1:{port}/ws"]
+        for _ in range(self.nodes):
+            port = free_port()
+            # Workers would want several admin ports in a row.
+            admin = "" if self.workers > 1 else f"127.0.0.1:{free_port()}"
+            process = self.run("node", ROOT / "build/release/chanwayd", "--redis",
+                               f"unix:{redis_socket}", "--listen", f"127.0.0.1:{port}",
+                               "--admin-listen", admin, "--workers", self.workers, *self.settings)
+            process.wait_for_text("ready ")
+            if self.workers > 1:
+                self.arguments += [f"--pid={pid}:node" for pid in children_of(process.popen.pid)]
+            self.arguments.append(f"ws://127.0.0.1:{port}/ws")
+
+
+class Gateway(Cluster):
+    """One node, as a subject of compare.py; its subscribers are `json` or `raw`."""
+
+    def __init__(self, cpu, subscribers, settings=()):
+        super().__init__(cpu, settings=settings)
+        self.subscribers = subscribers
+
+    def start(self):
+        super().start()
+        self.arguments.insert(0, f"--subscribers={self.subscribers}")
+
+
+def children_of(pid):
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", encoding="ascii", errors="replace") as file:
+                    if int(file.read().rpartition(")")[2].split()[1]) == pid:
+                        found.append(int(entry))
+            except OSError:
+                pass  # it has ended meanwhile
+    return found
