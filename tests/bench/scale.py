@@ -47,6 +47,9 @@ AXES = {
                [Point(g, fanout(10000, g)) for g in (1, 10, 100, 1000, 10000)]),
     "nodes": ("nodes, 5,000 channels in one group",
               [Point(n, fanout(5000), nodes=n) for n in (1, 2, 3, 4, 5)]),
+    # A prime number of groups: each has its members on as many nodes as can be.
+    "spread": ("nodes, 997 groups of 5 channels on different ones",
+               [Point(n, fanout(4985, 997), nodes=n) for n in (1, 2, 3, 4, 5)]),
     "workers": ("workers, 5,000 channels in one group",
                 [Point(n, fanout(5000), workers=n) for n in (1, 2)]),
     "payload": ("bytes of payload, 100 channels",
@@ -54,8 +57,9 @@ AXES = {
     "storm": ("connections at a time: connect, join, close", [Point(32, ["--scenario=storm", "-n32"])]),
     "resume": ("channels, each lost and resumed", [Point(100, ["--scenario=resume", "-n100"])]),
     "direct": ("channels, each sends to the next", [Point(100, ["--scenario=direct", "-n100"])]),
-    "idle": ("idle channels",
-             [Point(n, ["--scenario=idle", f"-n{n}", "--settle=3", CONNECT]) for n in (1000, 5000, 15000)]),
+    # Long enough for each channel's heartbeat.
+    "idle": ("idle channels", [Point(n, ["--scenario=idle", f"-n{n}", "--settle=3", "--duration=20", CONNECT])
+                               for n in (1000, 5000, 15000)]),
 }
 WITHOUT_DELIVERIES = ("storm", "resume", "idle")
 # Where the kernel and the caches may be what grows: the baseline tells.
