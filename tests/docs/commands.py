@@ -121,7 +121,7 @@ def of_page(page, text):
             line = re.sub(r"\s+", " ", line.strip())
             if line[:2] in ("> ", "< ") and found:
                 found[-1].dialog.append(line)
-            elif line and not line.startswith("#"):
+            elif line and not line.startswith("#") and " = " not in line:  # a setting, a formula
                 found.append(Command(page, line))
     prose = _BLOCK.sub("", _FENCE.sub("", text))
     for words in re.findall(r"`([^`]+)`", prose):
