@@ -41,7 +41,7 @@ class Chart:
         self.subscribers = subscribers
         self.top = max([1.2, *(high for _, bars in groups for *_, high in bars)]) * 1.05
         group = len(subscribers) * (BAR + GAP) + GROUP_GAP
-        self.width = LEFT + max(320, len(groups) * group, len(subscribers) * 180) + 16
+        self.width = LEFT + max(320, len(groups) * group, len(subscribers) * 190) + 16
         self.group = group
 
     def y(self, ratio):
@@ -84,7 +84,7 @@ class Chart:
                          "start", 'font-size="13"')]
         y = TOP + HEIGHT + BOTTOM - 10
         for i, subject in enumerate(self.subscribers):
-            x = LEFT + i * 180
+            x = LEFT + i * 190
             parts.append(f'<rect x="{x}" y="{y - 10}" width="12" height="12" '
                          f'fill="{COLOURS.get(subject, "#888")}"/>')
             parts.append(text_at(x + 18, y, f"{subject} subscribers" if subject in ("raw", "json", "msgpack") else subject, "start"))

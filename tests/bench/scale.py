@@ -48,7 +48,7 @@ AXES = {
     "nodes": ("nodes, 5,000 channels in one group",
               [Point(n, fanout(5000), nodes=n) for n in (1, 2, 3, 4, 5)]),
     # A prime number of groups: each has its members on as many nodes as can be.
-    "spread": ("nodes, 997 groups of 5 channels on different ones",
+    "spread": ("nodes, 997 groups of 5 channels",
                [Point(n, fanout(4985, 997), nodes=n) for n in (1, 2, 3, 4, 5)]),
     "workers": ("workers, 5,000 channels in one group",
                 [Point(n, fanout(5000), workers=n) for n in (1, 2)]),
