@@ -20,9 +20,11 @@ _MINUTES = "measures for minutes, alone on its machine"
 TABLE = {
     # a cluster, and two terminals
     "scripts/up": (TEST, _UP),
+    "scripts/up --demo": (TEST, _UP),
     "CHANWAY_EVENTS=connect,disconnect,message scripts/up": (TEST, _UP),
     "scripts/down": (TEST, _UP),
     "scripts/test": (NOT, _BY_CI),
+    "scripts/rolling-restart": (NOT, _NO_DOCKER),
     "npx wscat -c 'ws://127.0.0.1:8000/ws?type=text&groups=chat&publish=chat'": (RUN, "a line of the chat"),
     "npx wscat -s chanway.v1.json -c ws://127.0.0.1:8000/ws": (RUN, '"op":"welcome"'),
     "redis-cli -p 6390 FCALL cw_publish 1 'cw:{g:chat}' text 'hello from the back end'": (RUN, r"^\d+-\d+$"),

@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 
 import setup_path  # noqa: F401
@@ -39,14 +40,29 @@ class Up(Case):
         self.environment = clean_environment(
             PATH=f"{programs}:{os.environ['PATH']}", CHANWAY_UP_PORT=str(self.port),
             CHANWAY_UP_REDIS_PORT=str(self.port + 2), CHANWAY_EVENTS="connect,disconnect,message")
+        # A desktop, whose browser writes down what it is to open.
+        self.opened = self.tree / "opened"
+        (programs / "xdg-open").write_text(f"#!/bin/sh\necho \"$1\" >{self.opened}\n", encoding="ascii")
+        (programs / "xdg-open").chmod(0o755)
+        self.environment.pop("WAYLAND_DISPLAY", None)
+        self.environment["DISPLAY"] = ":0"
         self.addCleanup(self.run_script, "down", "--quiet")
 
-    def run_script(self, name, *words):
-        done = subprocess.run([str(self.tree / "scripts" / name), *words], env=self.environment,
+    def start_script(self, name, *words, **variables):
+        return subprocess.run([str(self.tree / "scripts" / name), *words], env={**self.environment, **variables},
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=50,
                               check=False)
+
+    def run_script(self, name, *words):
+        done = self.start_script(name, *words)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout
+
+    def fail_script(self, name, *words, **variables):
+        """What it complains of."""
+        done = self.start_script(name, *words, **variables)
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        return done.stderr
 
     def pids(self):
         return [int(path.read_text(encoding="ascii").split()[0])
@@ -92,7 +108,12 @@ class Up(Case):
 
         before = self.pids()
         self.assertEqual(len(before), 4)
-        self.assertIn("Chanway is up already", self.run_script("up"))
+        self.assertFalse(self.opened.exists())
+        text = self.run_script("up", "--demo")
+        self.assertIn("Chanway is up already", text)
+        page = f"http://127.0.0.1:{self.port + 11}/#/chat"
+        self.assertIn(f"Two browsers on two nodes: {page}", text)
+        self.assertEqual(self.opened.read_text(encoding="ascii").strip(), page)
         self.assertEqual(self.pids(), before)
         with Client(type("Balancer", (), {"address": ("127.0.0.1", self.port)})):
             pass
@@ -100,6 +121,17 @@ class Up(Case):
         self.run_script("down")
         until(lambda: not any(self.is_alive(pid) for pid in before), "all have ended")
         self.assertEqual(self.run_script("down").count("\n"), 1)
+
+    def test_what_fails_says_what_to_do(self):
+        self.assertIn("leave --nodes out", self.fail_script("up", "--demo", "--nodes", "1"))
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", self.port + 10))
+            taken.listen()
+            self.assertRegex(self.fail_script("up"), r"for node1, is taken by .*CHANWAY_UP_PORT=\.\.\. scripts/up")
+        said = self.fail_script("up", CHANWAY_MAX_GROUPS="many")
+        self.assertIn("CHANWAY_MAX_GROUPS = many", said)
+        self.assertIn("correct or unset the CHANWAY_... variable it names, then scripts/up again", said)
+        self.assertEqual(self.run_script("down"), "nothing is up\n")
 
 
 if __name__ == "__main__":
