@@ -2,6 +2,7 @@
  * functions_publish.c - (6) the calls that publish: one message, or some of one group.
  */
 #include "base/clock.h"
+#include "base/probe.h"
 #include "base/stats.h"
 #include "functions_call.h"
 
@@ -15,7 +16,9 @@ static void on_published(struct cw_redis_request *request, int rc, const redisRe
     struct call *call = (struct call *)request;
     struct cw_published published = {.retry_ms = read_retry_ms(rc, reply)};
     if (rc == CW_OK) {
-        cw_histogram_add(&CW_STAT(publish_latency_seconds), cw_clock_us() - request->sent_us);
+        int64_t took_us = cw_clock_us() - request->sent_us;
+        cw_histogram_add(&CW_STAT(publish_latency_seconds), took_us);
+        CW_PROBE2(published, 1, took_us);
         if (!is_array(reply, 2) || reply->element[0]->str == NULL) {
             rc = CW_ERR_INTERNAL;
         } else {
@@ -87,6 +90,7 @@ static void on_published_many(struct cw_redis_request *request, int rc, const re
         int64_t took_us = cw_clock_us() - request->sent_us;
         for (size_t i = 0; i < call->count; i++)
             cw_histogram_add(&CW_STAT(publish_latency_seconds), took_us);
+        CW_PROBE2(published, call->count, took_us);
     }
     call->fn.published_many(call->arg, rc, rc == CW_OK ? published : NULL, call->count);
     free(call);

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/probe.h"
 #include "base/stats.h"
 #include "envelope.h"
 #include "functions.h"
@@ -100,6 +101,7 @@ static void destroy_interest(struct cw_interest *interest)
 static void tell_gap(struct cw_interest *interest, const struct cw_gap *gap)
 {
     CW_STAT(group_gaps_total)++;
+    CW_PROBE3(gap, (const char *)interest->name, gap->last_lost.epoch, gap->last_lost.offset);
     cw_log_warn(interest_log(interest), "gap: messages up to %llu-%llu are lost for good",
                 (unsigned long long)gap->last_lost.epoch,
                 (unsigned long long)gap->last_lost.offset);
@@ -186,6 +188,7 @@ static void start_reads(struct cw_interests *interests);
 static void want_history(struct cw_interest *interest)
 {
     set_state(interest, CW_INTEREST_SYNCING);
+    CW_PROBE2(catch_up, (const char *)interest->name, interest->last.offset);
     if (!interest->is_reading && !cw_list_is_linked(&interest->in_queue))
         cw_list_push_back(&interest->owner->readers, &interest->in_queue);
     start_reads(interest->owner);

@@ -4,6 +4,7 @@
 #include "channel/channel.h"
 
 #include "base/clock.h"
+#include "base/probe.h"
 #include "base/stats.h"
 #include "channel/extras.h"
 #include "channel/filter.h"
@@ -235,6 +236,7 @@ void cw_channel_greet(struct cw_channel *channel)
         return;
     cw_log_debug(cw_channel_log(channel), channel->opening->is_resumed ? "resumed" : "connected");
     channel->is_known = true;
+    CW_PROBE2(connect, (const char *)channel->uuid, channel->address);
     cw_stream_connect(channel);
     cw_events_connect(channel);
     cw_channel_forget_facts(channel);
@@ -277,6 +279,7 @@ static void withdraw(struct cw_channel *channel, int code, const char *reason,
     if (channel->is_counted)
         CW_STAT(closes_total)[cw_stats_close_index(code)]++;
     channel->is_counted = false;
+    CW_PROBE2(disconnect, (const char *)channel->uuid, code);
     channel->state = CW_CHANNEL_CLOSING; /* first: nothing more is sent or received */
     cw_receive_end(channel);
     if (channel->is_known) {

@@ -8,6 +8,7 @@
  */
 #include "channel/members.h"
 
+#include "base/probe.h"
 #include "base/stats.h"
 #include "channel/channel.h"
 #include "channel/extras.h"
@@ -296,6 +297,7 @@ static void deliver_live(const struct cw_group *group, int kind, struct cw_buf *
 void cw_group_deliver(struct cw_group *group, const struct cw_message *message)
 {
     bool is_recoverable = message->is_recovered && message->is_logged;
+    CW_PROBE3(deliver, (const char *)group->name, message->payload.size, message->position.offset);
     struct cw_list filtered; /* struct cw_extras.in_filtered */
     cw_list_init(&filtered);
     for (int kind = 0; kind < CW_KIND_COUNT; kind++) {

@@ -1,5 +1,6 @@
 """What watches a node: /metrics by Prometheus' own checker, scripts/monitoring/ against it, SIGUSR1."""
 
+import glob
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import unittest
 import setup_path  # noqa: F401
 from support.case import NodeCase, main
 from support.http_client import get
-from support.paths import source_path
+from support.paths import chanwayd, source_path
 from support.wait import until
 
 FOLDER = source_path("scripts/monitoring")
@@ -129,6 +130,16 @@ class Monitoring(NodeCase):
         variables = {variable["name"] for variable in dashboard["templating"]["list"]}
         used = set(re.findall(r"\$\{?(\w+)\}?", text)) - {"__rate_interval", "__all"}
         self.assertEqual(used, variables)
+
+    # --- probes
+
+    @unittest.skipUnless(shutil.which("readelf") and glob.glob("/usr/include/**/sys/sdt.h", recursive=True),
+                         "no sys/sdt.h here")
+    def test_the_probes_are_in_the_program(self):
+        notes = subprocess.run(["readelf", "-n", chanwayd()], capture_output=True, text=True, timeout=30,
+                               check=True).stdout
+        self.assertEqual(set(re.findall(r"Provider: chanway\s+Name: (\w+)", notes)),
+                         {"connect", "disconnect", "published", "deliver", "catch_up", "gap"})
 
     # --- logs
 
