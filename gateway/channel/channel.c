@@ -207,10 +207,11 @@ static struct cw_buf *welcome_frame(const struct cw_channel *channel)
     struct cw_bytes *groups = calloc(opening->group_count + 1, sizeof(*groups));
     if (groups == NULL)
         return NULL;
-    for (size_t i = 0; i < opening->group_count; i++)
+    for (size_t i = 0; i < opening->group_count; i++) {
         if (opening->groups[i].is_resumed && !opening->groups[i].is_own &&
             opening->groups[i].rc == CW_OK)
             groups[welcome.group_count++] = cw_bytes_text(opening->groups[i].name);
+    }
     welcome.groups = groups;
     struct cw_buf *frame = cw_event_welcome((enum cw_kind)channel->kind, &welcome);
     free(groups);
