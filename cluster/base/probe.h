@@ -10,7 +10,7 @@
 #ifndef CW_BASE_PROBE_H
 #define CW_BASE_PROBE_H
 
-#if defined(__has_include)
+#if defined(__has_include) && !defined(__cppcheck__)
 #if __has_include(<sys/sdt.h>)
 #include <sys/sdt.h>
 #define CW_PROBE1(name, a)       DTRACE_PROBE1(chanway, name, a)
