@@ -168,6 +168,9 @@ export class Client extends Ops {
     /* 1000 ends the session; a code from 3000 on leaves it to be resumed. Resolves when it is shut. */
     close(code = 1000, reason = '') {
         const socket = this._socket;
+        if (code !== 1000 && !(code >= 3000 && code < 5000)) {
+            return failure('bad_request', 'the code is 1000, or 3000 to 4999');
+        }
         if (this.state === 'closed') {
             return Promise.resolve();
         }

@@ -94,6 +94,17 @@ test('back-off is spread: a crowd does not come back together', () => against(
         assert.ok(delays[39] - delays[0] > 100 && new Set(delays).size > 20, `${delays}`);
     }));
 
+test('a code that may not be sent closes nothing', () => against([stay], {}, async (client, node) => {
+    await client.ready();
+    assert.equal((await refused(client.close(1001))).code, 'bad_request');
+    assert.equal((await refused(client.close(5000))).code, 'bad_request');
+    assert.equal(client.state, 'open');
+    await client.close(4999, 'bye');
+    assert.deepEqual(client.seen.close, [{ code: 4999, reason: 'bye' }]);
+    await until(() => node.peers[0].socket.readyState === 3);
+    await client.close();
+}));
+
 test('no welcome: given up and tried again', () => against([() => {}, stay], { connectTimeout: 100 },
     async (client) => {
         await client.ready();
