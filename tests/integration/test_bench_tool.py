@@ -95,6 +95,7 @@ class Bench(Case):
         timer.start()
         self.addCleanup(timer.cancel)
         done = self.run_bench("--json", "--duration", 5, url=f"ws://127.0.0.1:{node.port}/ws")
+        node.process.wait()  # its sockets close before it is gone
         self.assertEqual(done.returncode, 1, (done.stdout, done.stderr))
         self.assertIs(json.loads(done.stdout)["ok"], False)
 
