@@ -9,6 +9,7 @@
 #include "base/stats.h"
 #include "cw_chanway_lua.h"
 #include "names.h"
+#include "sentinel.h"
 
 #include <event2/event.h>
 #include <hiredis/hiredis.h>
@@ -59,8 +60,11 @@ struct cw_endpoint {
     void *arg;
     struct cw_redis_link *commands;
     struct cw_redis_link *pubsub;
-    struct event *retry_timer;  /* WAITING: when to connect; also does restarts asked for */
-    struct event *canary_timer; /* UP: the next canary; before: the end of CONNECT_MAX_MS */
+    struct cw_sentinel *sentinel;   /* NULL: the address is the server's */
+    struct cw_redis_address target; /* what the links connect to; owns nothing */
+    char host[254];                 /* of the target, as Sentinel said */
+    struct event *retry_timer;      /* WAITING: when to connect; also does restarts asked for */
+    struct event *canary_timer;     /* UP: the next canary; before: the end of CONNECT_MAX_MS */
     enum endpoint_state state;
     int backoff_ms;
     int64_t up_at_ms;
@@ -129,6 +133,8 @@ static void retry_later(struct cw_endpoint *endpoint, const char *why)
         endpoint->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : endpoint->backoff_ms * 2;
     cw_redis_link_close(endpoint->commands);
     cw_redis_link_close(endpoint->pubsub);
+    if (endpoint->sentinel != NULL)
+        cw_sentinel_cancel(endpoint->sentinel);
     set_state(endpoint, ENDPOINT_WAITING);
     set_timer(endpoint->retry_timer, delay_ms);
 }
@@ -443,6 +449,43 @@ static void on_unusable(void *arg, const char *why)
         cw_endpoint_restart(endpoint, why);
 }
 
+static void connect_links(struct cw_endpoint *endpoint)
+{
+    cw_redis_link_connect(endpoint->commands);
+    cw_redis_link_connect(endpoint->pubsub);
+}
+
+/* Sentinel. */
+
+static void on_primary_found(void *arg, const char *host, int port)
+{
+    struct cw_endpoint *endpoint = arg;
+    if (endpoint->state != ENDPOINT_CONNECTING)
+        return;
+    (void)snprintf(endpoint->host, sizeof(endpoint->host), "%s", host);
+    endpoint->target = *endpoint->address;
+    endpoint->target.sentinel_name = NULL;
+    endpoint->target.host = endpoint->host;
+    endpoint->target.port = port;
+    connect_links(endpoint);
+}
+
+static void on_no_primary(void *arg, const char *why)
+{
+    retry_later(arg, why);
+}
+
+/* A server that was stopped and goes on may be written to until it hears of the other one. */
+static void on_primary_switched(void *arg)
+{
+    struct cw_endpoint *endpoint = arg;
+    endpoint->backoff_ms = BACKOFF_MIN_MS;
+    if (endpoint->state == ENDPOINT_WAITING)
+        set_timer(endpoint->retry_timer, (int)cw_random_below(BACKOFF_MIN_MS));
+    else
+        cw_endpoint_restart(endpoint, "Sentinel has made another server the primary");
+}
+
 static void on_retry_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct cw_endpoint *endpoint = arg;
@@ -457,8 +500,30 @@ static void on_retry_timer(evutil_socket_t fd, short what, void *arg)
     }
     set_state(endpoint, ENDPOINT_CONNECTING);
     set_timer(endpoint->canary_timer, CONNECT_MAX_MS);
-    cw_redis_link_connect(endpoint->commands);
-    cw_redis_link_connect(endpoint->pubsub);
+    if (endpoint->sentinel != NULL) {
+        cw_sentinel_resolve(endpoint->sentinel);
+        return;
+    }
+    endpoint->target = *endpoint->address;
+    connect_links(endpoint);
+}
+
+static int create_links(struct cw_endpoint *endpoint)
+{
+    static const struct cw_redis_link_events events = {on_link_ready, on_link_lost, on_link_push,
+                                                       on_unusable};
+    static const struct cw_sentinel_events sentinel_events = {on_primary_found, on_no_primary,
+                                                              on_primary_switched};
+    const struct cw_redis_address *target = &endpoint->target;
+    int rc = cw_redis_link_create(endpoint->base, target, "commands", &events, endpoint,
+                                  &endpoint->commands);
+    if (rc == CW_OK)
+        rc = cw_redis_link_create(endpoint->base, target, "pubsub", &events, endpoint,
+                                  &endpoint->pubsub);
+    if (rc == CW_OK && endpoint->address->sentinel_name != NULL)
+        rc = cw_sentinel_create(endpoint->base, endpoint->address, &sentinel_events, endpoint,
+                                &endpoint->sentinel);
+    return rc;
 }
 
 int cw_endpoint_create(struct event_base *base, const struct cw_redis_address *address,
@@ -466,8 +531,6 @@ int cw_endpoint_create(struct event_base *base, const struct cw_redis_address *a
                        const struct cw_endpoint_events *events, void *arg,
                        struct cw_endpoint **ret_endpoint)
 {
-    static const struct cw_redis_link_events link_events = {on_link_ready, on_link_lost,
-                                                            on_link_push, on_unusable};
     struct cw_endpoint *endpoint = calloc(1, sizeof(*endpoint));
     if (endpoint == NULL)
         return CW_ERR_NOMEM;
@@ -488,11 +551,7 @@ int cw_endpoint_create(struct event_base *base, const struct cw_redis_address *a
     endpoint->canary_timer = evtimer_new(base, on_canary_timer, endpoint);
     if (endpoint->retry_timer == NULL || endpoint->canary_timer == NULL)
         goto fail;
-    rc = cw_redis_link_create(base, address, "commands", &link_events, endpoint,
-                              &endpoint->commands);
-    if (rc < 0)
-        goto fail;
-    rc = cw_redis_link_create(base, address, "pubsub", &link_events, endpoint, &endpoint->pubsub);
+    rc = create_links(endpoint);
     if (rc < 0)
         goto fail;
     *ret_endpoint = endpoint;
@@ -510,6 +569,8 @@ void cw_endpoint_close(struct cw_endpoint *endpoint)
     endpoint->state = ENDPOINT_IDLE; /* nothing is handed over any more */
     cw_redis_link_destroy(endpoint->commands);
     cw_redis_link_destroy(endpoint->pubsub);
+    cw_sentinel_destroy(endpoint->sentinel);
+    endpoint->sentinel = NULL;
     endpoint->commands = NULL;
     endpoint->pubsub = NULL;
 }

@@ -234,9 +234,10 @@ enum handshake_step { STEP_HELLO, STEP_SELECT, STEP_ROLE, STEP_INFO, STEP_DONE }
 struct handshake_call {
     struct cw_redis_request request;
     enum handshake_step step;
+    bool has_password; /* HELLO has said it */
 };
 
-static void send_step(struct cw_redis_link *link, enum handshake_step step);
+static void send_step(struct cw_redis_link *link, enum handshake_step step, bool says_password);
 
 static void refuse(struct cw_redis_link *link, bool is_fatal, const char *why)
 {
@@ -278,9 +279,15 @@ static void on_step_reply(struct cw_redis_request *request, int rc, const redisR
     struct handshake_call *call = (struct handshake_call *)request;
     struct cw_redis_link *link = request->link;
     enum handshake_step step = call->step;
+    bool has_password = call->has_password;
     free(call);
     if (reply == NULL)
         return; /* the disconnect callback follows */
+    if (rc != CW_OK && link->address->is_sentinel && !has_password &&
+        link->address->password != NULL && begins_with(reply->str, "NOAUTH")) {
+        send_step(link, step, true);
+        return;
+    }
     if (rc != CW_OK) {
         refuse(link, false, reply->str);
         return;
@@ -295,10 +302,10 @@ static void on_step_reply(struct cw_redis_request *request, int rc, const redisR
         return;
     }
     if (link->why[0] == '\0')
-        send_step(link, step + 1);
+        send_step(link, link->address->is_sentinel ? STEP_DONE : step + 1, false);
 }
 
-static void send_step(struct cw_redis_link *link, enum handshake_step step)
+static void send_step(struct cw_redis_link *link, enum handshake_step step, bool says_password)
 {
     if (step == STEP_SELECT && link->address->db == 0)
         step++;
@@ -314,7 +321,7 @@ static void send_step(struct cw_redis_link *link, enum handshake_step step)
     case STEP_HELLO:
         args[count++] = cw_bytes_text("HELLO");
         args[count++] = cw_bytes_text("3");
-        if (link->address->password != NULL) {
+        if (says_password && link->address->password != NULL) {
             args[count++] = cw_bytes_text("AUTH");
             args[count++] = cw_bytes_text(link->address->user ? link->address->user : "default");
             args[count++] = cw_bytes_text(link->address->password);
@@ -342,6 +349,7 @@ static void send_step(struct cw_redis_link *link, enum handshake_step step)
     }
     call->request.on_reply = on_step_reply;
     call->step = step;
+    call->has_password = says_password;
     if (send_args(link, &call->request, args, count) != CW_OK)
         free(call); /* the connection is going already: its disconnect callback follows */
 }
@@ -379,7 +387,7 @@ static void on_hiredis_connect(const redisAsyncContext *context, int status)
         (void)redisSetTcpUserTimeout(plain, TCP_USER_TIMEOUT_MS);
     }
     if (!link->address->uses_tls || begin_tls(link))
-        send_step(link, STEP_HELLO);
+        send_step(link, STEP_HELLO, !link->address->is_sentinel); /* many have none */
 }
 
 static void on_hiredis_disconnect(const redisAsyncContext *context, int status)

@@ -18,6 +18,10 @@
 #define TCP_SCHEME  "redis://"
 #define TLS_SCHEME  "rediss://"
 
+#define SENTINEL_SCHEME       "redis+sentinel://"
+#define SENTINEL_TLS_SCHEME   "rediss+sentinel://"
+#define SENTINEL_PORT_DEFAULT 26379
+
 static int refuse(char *error, size_t error_size, const char *why)
 {
     (void)snprintf(error, error_size, "%s", why);
@@ -160,21 +164,72 @@ static int parse_host_and_port(struct cw_bytes text, char *error, size_t error_s
     return address->host == NULL ? refuse_memory(error, error_size) : CW_OK;
 }
 
+/* The last '@' ends the credentials: passwords may hold '@' and '/' as they are. `text` is cut. */
+static int take_credentials(struct cw_bytes *text, char *error, size_t error_size,
+                            struct cw_redis_address *address)
+{
+    for (size_t i = text->size; i > 0; i--) {
+        if (text->data[i - 1] != '@')
+            continue;
+        struct cw_bytes credentials = cw_bytes_make(text->data, i - 1);
+        *text = cw_bytes_make(text->data + i, text->size - i);
+        return parse_credentials(credentials, error, error_size, address);
+    }
+    return CW_OK;
+}
+
+static int parse_sentinels(struct cw_bytes text, char *error, size_t error_size,
+                           struct cw_redis_address *address)
+{
+    address->sentinels = calloc(CW_REDIS_SENTINELS_MAX, sizeof(address->sentinels[0]));
+    if (address->sentinels == NULL)
+        return refuse_memory(error, error_size);
+    for (bool has_more = true; has_more;) {
+        struct cw_redis_address one = {.port = SENTINEL_PORT_DEFAULT};
+        struct cw_bytes host = text;
+        if (address->sentinel_count == CW_REDIS_SENTINELS_MAX)
+            return refuse(error, error_size, "more than 16 Sentinels");
+        has_more = split(&text, ',', &host);
+        int rc = parse_host_and_port(host, error, error_size, &one);
+        if (rc < 0)
+            return rc;
+        address->sentinels[address->sentinel_count++] = (struct cw_redis_host){one.host, one.port};
+    }
+    return CW_OK;
+}
+
+/* What follows redis+sentinel:// or rediss+sentinel:// */
+static int parse_sentinel(struct cw_bytes text, char *error, size_t error_size,
+                          struct cw_redis_address *address)
+{
+    struct cw_bytes hosts;
+    struct cw_bytes name;
+    int rc = take_credentials(&text, error, error_size, address);
+    if (rc < 0)
+        return rc;
+    if (!split(&text, '/', &hosts))
+        return refuse(error, error_size, "after the Sentinels /NAME of the primary is missing");
+    bool has_db = split(&text, '/', &name);
+    if (!has_db)
+        name = text;
+    if (!is_host(name, ".-_"))
+        return refuse(error, error_size, "the primary's NAME is letters, digits, '.', '-', '_'");
+    address->db = has_db ? parse_number(text, INT_MAX) : 0;
+    if (address->db < 0)
+        return refuse(error, error_size, "after NAME/ only the number of a database may follow");
+    address->sentinel_name = strndup(name.data, name.size);
+    if (address->sentinel_name == NULL)
+        return refuse_memory(error, error_size);
+    return parse_sentinels(hosts, error, error_size, address);
+}
+
 /* What follows redis:// or rediss:// */
 static int parse_tcp(struct cw_bytes text, char *error, size_t error_size,
                      struct cw_redis_address *address)
 {
-    /* The last '@' ends the credentials: passwords may hold '@' and '/' as they are. */
-    for (size_t i = text.size; i > 0; i--) {
-        if (text.data[i - 1] != '@')
-            continue;
-        struct cw_bytes credentials = cw_bytes_make(text.data, i - 1);
-        text = cw_bytes_make(text.data + i, text.size - i);
-        int rc = parse_credentials(credentials, error, error_size, address);
-        if (rc < 0)
-            return rc;
-        break;
-    }
+    int rc = take_credentials(&text, error, error_size, address);
+    if (rc < 0)
+        return rc;
 
     struct cw_bytes host_and_port;
     if (split(&text, '/', &host_and_port)) {
@@ -226,10 +281,18 @@ int cw_redis_address_parse(const char *url, char *error, size_t error_size,
         address.port = PORT_DEFAULT;
         address.uses_tls = true;
         rc = parse_tcp(cw_bytes_text(url + strlen(TLS_SCHEME)), error, error_size, &address);
+    } else if (has_scheme(url, SENTINEL_SCHEME)) {
+        rc = parse_sentinel(cw_bytes_text(url + strlen(SENTINEL_SCHEME)), error, error_size,
+                            &address);
+    } else if (has_scheme(url, SENTINEL_TLS_SCHEME)) {
+        address.uses_tls = true;
+        rc = parse_sentinel(cw_bytes_text(url + strlen(SENTINEL_TLS_SCHEME)), error, error_size,
+                            &address);
     } else {
         rc = refuse(error, error_size,
-                    "it must be embedded, unix:PATH, redis://[USER:PASSWORD@]HOST[:PORT][/DB] or "
-                    "the same with rediss:// (TLS)");
+                    "it must be embedded, unix:PATH, redis://[USER:PASSWORD@]HOST[:PORT][/DB], "
+                    "redis+sentinel://[USER:PASSWORD@]HOST[:PORT],.../NAME[/DB] or "
+                    "the same with rediss (TLS)");
     }
 
     if (rc < 0)
@@ -244,6 +307,10 @@ void cw_redis_address_finish(struct cw_redis_address *address)
     free(address->unix_path);
     free(address->host);
     free(address->user);
+    free(address->sentinel_name);
+    for (size_t i = 0; i < address->sentinel_count; i++)
+        free(address->sentinels[i].host);
+    free(address->sentinels);
     if (address->password != NULL)
         explicit_bzero(address->password, strlen(address->password));
     free(address->password);
@@ -256,6 +323,8 @@ void cw_redis_address_describe(const struct cw_redis_address *address, char *tex
         (void)snprintf(text, size, "embedded");
     else if (address->unix_path != NULL)
         (void)snprintf(text, size, UNIX_SCHEME "%s", address->unix_path);
+    else if (address->sentinel_name != NULL)
+        (void)snprintf(text, size, "sentinel:%s/%d", address->sentinel_name, address->db);
     else if (address->host == NULL)
         (void)snprintf(text, size, "no address");
     else if (strchr(address->host, ':') != NULL)

@@ -2,6 +2,7 @@
  * redis_url.h - the `redis` setting -> an address. Pure.
  *
  *   embedded   unix:PATH   redis://[user:pass@]host[:port][/db]   rediss://...   (TLS)
+ *   redis+sentinel://[user:pass@]host[:port],host[:port],.../NAME[/db]   rediss+sentinel://...
  * User and password may be percent-encoded; redis://:pass@host has no user. IPv6 is in brackets.
  */
 #ifndef CW_REDIS_URL_H
@@ -18,6 +19,14 @@
 
 struct cw_redis_tls;
 
+/* Of one cluster; three or five are usual. */
+#define CW_REDIS_SENTINELS_MAX 16
+
+struct cw_redis_host {
+    char *host; /* owned by the address */
+    int port;
+};
+
 struct cw_redis_address {
     bool is_embedded;
     bool uses_tls;
@@ -28,6 +37,10 @@ struct cw_redis_address {
     char *user;                     /* owned; NULL: none */
     char *password;                 /* owned; NULL: none; never NULL with a user */
     int db;
+    char *sentinel_name;             /* owned; what Sentinels call the primary; NULL: no Sentinel */
+    struct cw_redis_host *sentinels; /* owned; `host` and `port` are unset then */
+    size_t sentinel_count;
+    bool is_sentinel; /* a Sentinel is at host:port, and no Redis: never of a setting */
 };
 
 /**

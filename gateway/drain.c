@@ -7,9 +7,6 @@
 
 #define QUIET_PART   10
 #define QUIET_MAX_MS 2000
-/* Whoever comes back sooner may be before what this node has to say of the end of his connection.
- */
-#define RETRY_MIN_MS 100
 
 void cw_drain_init(struct cw_drain *drain, int64_t now_ms, int64_t time_ms)
 {
@@ -52,7 +49,7 @@ void cw_drain_turn(struct cw_drain *drain, struct cw_node *node, int64_t now_ms,
         if (channel->state == CW_CHANNEL_CLOSING)
             continue;
         cw_channel_close(channel, 1001, "the node is going away",
-                         RETRY_MIN_MS + (int64_t)cw_random_below(retry_ms + 1));
+                         (int64_t)cw_random_below(retry_ms + 1));
         due--;
     }
 }

@@ -29,7 +29,7 @@ size_t cw_drain_due(struct cw_drain *drain, size_t left, int64_t now_ms);
 bool cw_drain_is_over(const struct cw_drain *drain, int64_t now_ms);
 
 /** Closes the channels of `node` that are due by now with 1001; each may come back after a random
- * time of 100 ms to `retry_ms` more. */
+ * time up to `retry_ms`. */
 void cw_drain_turn(struct cw_drain *drain, struct cw_node *node, int64_t now_ms, uint32_t retry_ms);
 
 #endif

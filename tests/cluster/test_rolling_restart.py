@@ -56,8 +56,6 @@ class RollingRestart(ClusterCase):
         print(f"on the average {average:.1f} a second, at most {max(counted)[0]}", flush=True)
         self.crowd.is_ending = True
         until(self.crowd.is_over, "everybody has heard the last message", 30)
-        print(f"{sum(guest.has_gap for guest in self.crowd.guests)} of those that named no position were told of a gap",
-              flush=True)
         problems = self.crowd.problems()
         self.assertEqual(problems[:20], [], f"{len(problems)} problems")
 

@@ -101,7 +101,7 @@ class FaultCase(Case):
         if proxied:
             port = free_port()
             options += ["--port", str(port)]
-        self.redis = self.own_redis(options=options)
+        self.redis = self.own_store(options)
         settings = {"history_size": 100000, "history_bytes": "64MiB", **settings}
         self.proxies = []
         self.nodes = []
@@ -124,6 +124,9 @@ class FaultCase(Case):
             "away_s": away_s, "seed": seed}), self.addCleanup)
         self.fleet.wait_until_joined()
         self.fleet.tell("start")
+
+    def own_store(self, options):
+        return self.own_redis(options=options)
 
     # --- time
 

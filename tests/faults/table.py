@@ -9,7 +9,7 @@ import sys
 ORDER = ["pubsub_killed", "clients_killed", "output_limit", "library_deleted", "redis_stopped",
          "redis_killed_always", "redis_killed_everysec", "redis_killed_without_aof", "older_data",
          "flushall", "history_trimmed", "network_stall", "network_delay", "network_reset",
-         "node_killed", "node_stopped", "rolling_restart", "clients_silent"]
+         "primary_killed", "primary_stopped", "node_killed", "node_stopped", "rolling_restart", "clients_silent"]
 COLUMNS = [("fault", "title"), ("acknowledged", "acknowledged"), ("delivered", "delivered"),
            ("from history", "recovered"), ("duplicates dropped", "dropped"), ("gaps told", "gaps"),
            ("lost in silence", "lost"), ("duplicated", "duplicated"), ("out of order", "disordered"),

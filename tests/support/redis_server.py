@@ -21,9 +21,10 @@ class RedisServer:
     `in_memory`: its files are in memory, where the machine has room. With `appendfsync everysec`
     a Redis whose disk is slow answers before it has written, and a kill then loses what it has
     acknowledged. There fsync takes no time, so that only what nodes do about a kill is tested.
+    `own_config`: a copy of the configuration; Sentinel has the servers that it watches rewrite it.
     """
 
-    def __init__(self, folder, name="redis", options=(), in_memory=False):
+    def __init__(self, folder, name="redis", options=(), in_memory=False, own_config=False):
         self.name = name
         self.folder = os.path.join(str(folder), name)
         os.mkdir(self.folder)
@@ -31,6 +32,9 @@ class RedisServer:
         if in_memory and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 32 << 20:
             self.data = tempfile.mkdtemp(prefix="chanway-test-", dir=MEMORY)
             folders_outside.append(self.data)
+        self.config = source_path("scripts/redis/redis.conf")
+        if own_config:
+            self.config = shutil.copy(self.config, self.folder)
         self.socket = os.path.join(self.folder, "redis.sock")
         self.url = "unix:" + self.socket
         self.options = list(options)
@@ -39,7 +43,7 @@ class RedisServer:
     def start(self, wait=True):
         program = shutil.which("redis-server") or "/usr/bin/redis-server"
         self.process = Process(
-            self.name, [program, source_path("scripts/redis/redis.conf"), "--dir", self.data,
+            self.name, [program, self.config, "--dir", self.data,
                         "--unixsocket", self.socket, "--unixsocketperm", "700", "--port", "0",
                         "--daemonize", "no", *self.options], self.folder)
         if wait:

@@ -122,6 +122,41 @@ static void socket_paths_fit_a_socket_address(void **state)
     assert_non_null(strstr(error, "107"));
 }
 
+static void sentinels_are_a_list(void **state)
+{
+    (void)state;
+    char error[200];
+    char text[100];
+    struct cw_redis_address address;
+    assert_int_equal(
+        parse("rediss+sentinel://ann:p,w@a,[::1]:7,c.d:8/the-main.1/3", error, &address), CW_OK);
+    assert_true(address.uses_tls);
+    assert_null(address.host);
+    assert_string_equal(address.user, "ann");
+    assert_string_equal(address.password, "p,w");
+    assert_string_equal(address.sentinel_name, "the-main.1");
+    assert_int_equal(address.db, 3);
+    assert_int_equal(address.sentinel_count, 3);
+    assert_string_equal(address.sentinels[0].host, "a");
+    assert_int_equal(address.sentinels[0].port, 26379);
+    assert_string_equal(address.sentinels[1].host, "::1");
+    assert_int_equal(address.sentinels[1].port, 7);
+    assert_string_equal(address.sentinels[2].host, "c.d");
+    assert_int_equal(address.sentinels[2].port, 8);
+    cw_redis_address_describe(&address, text, sizeof(text));
+    assert_string_equal(text, "sentinel:the-main.1/3");
+    cw_redis_address_finish(&address);
+
+    char url[200] = "redis+sentinel://h";
+    for (int i = 1; i < CW_REDIS_SENTINELS_MAX; i++)
+        (void)strncat(url, ",h", 3);
+    (void)strncat(url, "/m", 3);
+    assert_int_equal(parse(url, error, &address), CW_OK);
+    assert_false(address.uses_tls);
+    assert_int_equal(address.sentinel_count, CW_REDIS_SENTINELS_MAX);
+    cw_redis_address_finish(&address);
+}
+
 static void refusals_say_why_and_change_nothing(void **state)
 {
     (void)state;
@@ -159,6 +194,14 @@ static void refusals_say_why_and_change_nothing(void **state)
         {"redis://h/-1", "database"},
         {"redis://h/1/2", "database"},
         {"redis://h/2147483648", "database"},
+        {"redis+sentinel://h", "/NAME"},
+        {"redis+sentinel://h:1,g:2/", "NAME"},
+        {"redis+sentinel://h/a b", "NAME"},
+        {"redis+sentinel://h/m/x", "database"},
+        {"redis+sentinel:///m", "the host is missing"},
+        {"redis+sentinel://h,/m", "the host is missing"},
+        {"redis+sentinel://h:0/m", "port"},
+        {"redis+sentinel://h,h,h,h,h,h,h,h,h,h,h,h,h,h,h,h,h/m", "more than 16"},
         {"redis://secret@h", "USER:PASSWORD"},
         {"redis://:secret%@h", "%25"},
         {"redis://:secret%4@h", "%25"},
@@ -247,6 +290,7 @@ int main(void)
         cmocka_unit_test(every_form_of_a_server_is_understood),
         cmocka_unit_test(embedded_has_no_address_yet),
         cmocka_unit_test(socket_paths_fit_a_socket_address),
+        cmocka_unit_test(sentinels_are_a_list),
         cmocka_unit_test(refusals_say_why_and_change_nothing),
         cmocka_unit_test(no_text_shows_a_password),
         cmocka_unit_test(length_is_bounded),

@@ -243,6 +243,7 @@ static void texts_are_checked_by_their_type(void **state)
         "--redis=unix:/tmp/r",
         "--redis=redis://u:p@h:1/2",
         "--redis=rediss://h",
+        "--redis=redis+sentinel://u:p@h:1,g/main",
         "--redis-prefix=a:b",
         "--data-dir=/var/lib/x y",
         "--allow-origin=https://*.example.com, http://localhost:*",
