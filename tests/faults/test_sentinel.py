@@ -3,7 +3,7 @@
 import time
 
 import setup_path  # noqa: F401
-from fault_case import FaultCase
+from fault_case import IS_LONG, FaultCase
 from support.case import main
 from support.sentinel import SentinelGroup
 from support.wait import until
@@ -15,7 +15,8 @@ AFTER_S = 10.0
 class SentinelFaults(FaultCase):
 
     def own_store(self, options):
-        return self._keep(SentinelGroup(self.own_folder(), options), self.addCleanup).start()
+        return self._keep(SentinelGroup(
+            self.own_folder(), options, down_after_ms=1000 if IS_LONG else 3000), self.addCleanup).start()
 
     def fail_over(self, take_away):
         old = self.redis.primary()
@@ -41,7 +42,7 @@ class SentinelFaults(FaultCase):
         old = self.fail_over(lambda old: old.freeze())
         self.load_for(1.5, 8.0)
         old.thaw()
-        until(lambda: old.role() == "slave", "the old primary is a replica", 20)
+        until(lambda: self.redis.is_server(old, "slave"), "the old primary is a replica", 20)
         self.load_for(1.5, 8.0)
         self.finish()
 

@@ -89,7 +89,7 @@ class Secured(SentinelCase):
                             own_config=True)
         self._keep(redis, self.addCleanup).start()
         redis.call("CONFIG", "SET", "requirepass", password)
-        sentinel = Sentinel(self.own_folder(), 0, port, lines=lines)
+        sentinel = Sentinel(self.own_folder(), 0, port, 3000, lines=lines)
         return self._keep(sentinel, self.addCleanup)
 
     def test_a_password_for_both(self):
@@ -112,7 +112,7 @@ class Secured(SentinelCase):
         redis = RedisServer(self.own_folder(), options=[
             "--tls-port", str(port), "--bind", "127.0.0.1", *words], own_config=True)
         self._keep(redis, self.addCleanup).start()
-        sentinel = Sentinel(self.own_folder(), 0, port, lines=[
+        sentinel = Sentinel(self.own_folder(), 0, port, 3000, lines=[
             *tls, "tls-replication yes", f"tls-port {tls_port}"])
         self._keep(sentinel, self.addCleanup).start_only()
         node = self.own_node(f"rediss+sentinel://127.0.0.1:{tls_port}/{NAME}",

@@ -14,7 +14,7 @@ NAME = "main"
 
 
 class Sentinel:
-    def __init__(self, folder, number, primary_port, down_after_ms=1000, lines=()):
+    def __init__(self, folder, number, primary_port, down_after_ms, lines=()):
         self.name = f"sentinel{number}"
         self.folder = os.path.join(str(folder), self.name)
         os.mkdir(self.folder)
@@ -65,7 +65,8 @@ class Sentinel:
 class SentinelGroup:
     """Is used like a RedisServer: what it is told the primary is told."""
 
-    def __init__(self, folder, options=()):
+    # A busy machine may let a Redis wait for a second; that is no reason for a failover.
+    def __init__(self, folder, options=(), down_after_ms=3000):
         self.name = "sentinels"
         self.process = None
         primary = Primary(folder, "one", options=options, own_config=True)
@@ -73,7 +74,8 @@ class SentinelGroup:
         for name in ("two", "three"):
             self.servers.append(Replica(folder, primary, name, options=options,
                                         own_config=True))
-        self.sentinels = [Sentinel(folder, number, primary.port) for number in range(3)]
+        self.sentinels = [Sentinel(folder, number, primary.port, down_after_ms)
+                          for number in range(3)]
 
     @property
     def url(self):
@@ -92,20 +94,25 @@ class SentinelGroup:
 
     def primary(self):
         """As most of the Sentinels say."""
-        said = [sentinel.primary_port() for sentinel in self.sentinels
-                if sentinel.process.is_running()]
-        for server in self.servers:
-            if said.count(server.port) >= 2:
-                return server
-        raise AssertionError(f"the Sentinels do not agree: {said}")
+        return until(self.agreed, "the Sentinels agree", 20)
+
+    def agreed(self):
+        said = [sentinel.primary_port() for sentinel in self.sentinels]
+        return next((server for server in self.servers if said.count(server.port) >= 2), None)
 
     def is_another(self, old):
         """All that run name another primary than `old`, and that one is it."""
-        said = {sentinel.primary_port() for sentinel in self.sentinels
-                if sentinel.process.is_running()}
+        said = {sentinel.primary_port() for sentinel in self.sentinels}
         if len(said) != 1 or said == {old.port} or None in said:
             return False
-        return self.primary().role() == "master"
+        return self.is_server(self.primary(), "master")
+
+    def is_server(self, server, role):
+        """A Sentinel that gives a server a role closes its connections, this one too."""
+        try:
+            return server.role() == role
+        except redis.RedisError:
+            return False
 
     def client(self):
         return self.primary().client()
