@@ -211,7 +211,8 @@ local function node_attach(K, A)
     return { gen, '', {}, '0', 0 }
   end
   keep(c, fields, node)
-  if old ~= node then push(c, old, 'taken', gen_text) end
+  -- The node's own id before: it may still listen there, and nobody has taken anything from it.
+  if old ~= node and old ~= earlier then push(c, old, 'taken', gen_text) end
   return { gen, old, groups, fields.qe or '0', tonumber(fields.qs) or 0 }
 end
 

@@ -216,6 +216,19 @@ class Channels(FunctionsCase):
         self.assertEqual(self.r.hget(self.c, "node"), b"n.2")
         self.assertEqual(self.attach("n.3", "2")[:2], [3, b"n.2"])
 
+    def test_a_node_that_takes_its_own_channel_under_a_new_id_is_not_told_so(self):
+        """It may still listen under the id before: it would think that the channel is gone."""
+        topics = self.r.pubsub(ignore_subscribe_messages=True)
+        self.addCleanup(topics.close)
+        topics.subscribe("cw:n:n.1", "cw:n:n.2")
+        until(lambda: self.r.pubsub_numsub("cw:n:n.2")[0][1] == 1, "subscribed")
+        self.attach("n.1")
+        self.assertEqual(self.attach("n.2", "1 n.1")[:2], [2, b"n.1"])
+        self.assertEqual(self.attach("n.3", "2")[:2], [3, b"n.2"])
+        first = until(topics.get_message, "a message", 5)
+        self.assertEqual((first["channel"], first["data"]),
+                         (b"cw:n:n.2", f"taken {self.uuid} 3".encode()))
+
     def test_only_the_owner_marks_and_detaches(self):
         self.attach("n.1")
         self.assertEqual(self.call("cw_node_mark", self.c, "n.1", "add", "a", "b"), 1)
