@@ -364,18 +364,17 @@ static bool is_good_text(const struct cw_setting *setting, const char *text, cha
     }
 }
 
-#define REDIS_URLS                                                                                 \
-    "embedded, unix:PATH, redis:// or rediss://[USER:PASSWORD@]HOST[:PORT][/DB], "                 \
-    "redis+sentinel://[USER:PASSWORD@]HOST[:PORT],.../NAME[/DB]"
-
 void cw_setting_allowed(const struct cw_setting *setting, char *text, size_t size)
 {
+    static const char redis_urls[] =
+        "embedded, unix:PATH, redis:// or rediss://[USER:PASSWORD@]HOST[:PORT][/DB], "
+        "redis+sentinel://[USER:PASSWORD@]HOST[:PORT],.../NAME[/DB]";
     static const char *const texts[] = {
         [CW_SETTING_ADDRESS] = "HOST:PORT, [IPV6]:PORT, :PORT or unix:PATH",
         [CW_SETTING_ADDRESS_OR_NONE] = "HOST:PORT, [IPV6]:PORT, :PORT, unix:PATH or nothing (off)",
         [CW_SETTING_URL_PATH] = "a path such as /ws: up to 255 characters, without ? and #",
         [CW_SETTING_NODE_NAME] = "1 to 50 bytes of A-Z a-z 0-9 _ . -",
-        [CW_SETTING_REDIS] = REDIS_URLS,
+        [CW_SETTING_REDIS] = redis_urls,
         [CW_SETTING_PREFIX] = "1 to 32 bytes of A-Z a-z 0-9 _ . : -",
         [CW_SETTING_FILE_NAME] = "the name of a folder or file",
         [CW_SETTING_SECRET] = "1 to 4096 characters, none of them a control character",
