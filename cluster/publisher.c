@@ -11,13 +11,10 @@
 
 #define BYTES_MAX 65536 /* of payloads in one call: more would hold up others' calls */
 
-/* Those of one call: who is told of each. */
-struct call {
-    size_t count;
-    struct {
-        cw_published_fn fn;
-        void *arg;
-    } each[];
+/* Who is told of one message of a call. */
+struct listener {
+    cw_published_fn fn;
+    void *arg;
 };
 
 void cw_publisher_init(struct cw_publisher *publisher, struct cw_endpoint *endpoint,
@@ -39,10 +36,10 @@ static void tell(cw_published_fn fn, void *arg, int rc, const struct cw_publishe
 
 static void on_published(void *arg, int rc, const struct cw_published *published, size_t count)
 {
-    struct call *call = arg;
+    struct listener *listeners = arg;
     for (size_t i = 0; i < count; i++)
-        tell(call->each[i].fn, call->each[i].arg, rc, rc == CW_OK ? &published[i] : NULL);
-    free(call);
+        tell(listeners[i].fn, listeners[i].arg, rc, rc == CW_OK ? &published[i] : NULL);
+    free(listeners);
 }
 
 /* Its messages, as views of its bytes. */
@@ -85,24 +82,21 @@ static void flush_many(struct cw_publisher *publisher)
 {
     struct cw_message messages[CW_FUNCTIONS_PUBLISH_MAX];
     size_t count = publisher->count;
-    struct call *call = malloc(sizeof(*call) + count * sizeof(call->each[0]));
-    if (call == NULL) {
+    struct listener *listeners = malloc(count * sizeof(*listeners));
+    if (listeners == NULL) {
         for (size_t i = 0; i < count; i++)
             tell(publisher->waiting[i].fn, publisher->waiting[i].arg, CW_ERR_NOMEM, NULL);
         forget(publisher);
         return;
     }
-    call->count = count;
-    for (size_t i = 0; i < count; i++) {
-        call->each[i].fn = publisher->waiting[i].fn;
-        call->each[i].arg = publisher->waiting[i].arg;
-    }
+    for (size_t i = 0; i < count; i++)
+        listeners[i] = (struct listener){publisher->waiting[i].fn, publisher->waiting[i].arg};
     view(publisher, messages);
     int rc = cw_functions_publish_many(publisher->endpoint, publisher->key, messages, count,
-                                       &publisher->limits, on_published, call);
+                                       &publisher->limits, on_published, listeners);
     forget(publisher);
     if (rc != CW_OK)
-        on_published(call, rc, NULL, count);
+        on_published(listeners, rc, NULL, count);
 }
 
 void cw_publisher_flush(struct cw_publisher *publisher)

@@ -5,6 +5,7 @@
  */
 #include "redis_tls.h"
 
+#include "base/tls_files.h"
 #include "redis_url.h"
 
 #include <openssl/err.h>
@@ -25,45 +26,25 @@ static bool is_set(const char *text)
     return text != NULL && text[0] != '\0';
 }
 
-static int fail(const char *setting, const char *file, char *error, size_t error_size)
-{
-    unsigned long number = ERR_peek_error(); /* the first says most */
-    const char *reason = ERR_SYSTEM_ERROR(number) ? strerror(ERR_GET_REASON(number))
-                                                  : ERR_reason_error_string(number);
-    (void)snprintf(error, error_size, "%s = %s: %s", setting, file,
-                   reason != NULL ? reason : "can't be used");
-    ERR_clear_error();
-    return CW_ERR_INVALID;
-}
-
-/* A key with a password can't be used: nobody is there to be asked. */
-static int on_password(char *text, int size, int is_writing, void *arg)
-{
-    (void)text;
-    (void)size;
-    (void)is_writing;
-    (void)arg;
-    return -1;
-}
-
 static int load(SSL_CTX *context, const struct cw_redis_tls_options *options, char *error,
                 size_t error_size)
 {
     if (is_set(options->ca) ? SSL_CTX_load_verify_file(context, options->ca) != 1
                             : SSL_CTX_set_default_verify_paths(context) != 1)
-        return fail("redis-ca", is_set(options->ca) ? options->ca : "", error, error_size);
+        return cw_tls_file_fail("redis-ca", is_set(options->ca) ? options->ca : "", error,
+                                error_size);
     if (is_set(options->cert) != is_set(options->key)) {
         (void)snprintf(error, error_size, "redis-cert and redis-key need each other");
         return CW_ERR_INVALID;
     }
     if (!is_set(options->cert))
         return CW_OK;
-    SSL_CTX_set_default_passwd_cb(context, on_password);
+    SSL_CTX_set_default_passwd_cb(context, cw_tls_file_password);
     if (SSL_CTX_use_certificate_chain_file(context, options->cert) != 1)
-        return fail("redis-cert", options->cert, error, error_size);
+        return cw_tls_file_fail("redis-cert", options->cert, error, error_size);
     if (SSL_CTX_use_PrivateKey_file(context, options->key, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(context) != 1)
-        return fail("redis-key", options->key, error, error_size);
+        return cw_tls_file_fail("redis-key", options->key, error, error_size);
     return CW_OK;
 }
 

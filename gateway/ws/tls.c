@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stats.h"
+#include "base/tls_files.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -36,29 +37,6 @@ struct cw_tls {
 };
 
 /* --- what OpenSSL says ----------------------------------------------------------------------- */
-
-static int fail(const char *setting, const char *file, char *error, size_t error_size)
-{
-    unsigned long number = ERR_peek_error(); /* the first says most */
-    const char *reason = ERR_reason_error_string(number);
-    bool is_system = ERR_SYSTEM_ERROR(number);
-    (void)snprintf(error, error_size, "%s = %s: %s", setting, file,
-                   is_system        ? strerror(ERR_GET_REASON(number))
-                   : reason != NULL ? reason
-                                    : "can't be used");
-    ERR_clear_error();
-    return CW_ERR_INVALID;
-}
-
-/* A key with a password can't be used: nobody is there to be asked. */
-static int on_password(char *text, int size, int is_writing, void *arg)
-{
-    (void)text;
-    (void)size;
-    (void)is_writing;
-    (void)arg;
-    return -1;
-}
 
 /* --- contexts -------------------------------------------------------------------------------- */
 
@@ -96,7 +74,7 @@ static int require_clients(SSL_CTX *context, const char *file, char *error, size
     STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(file);
     if (names == NULL || SSL_CTX_load_verify_file(context, file) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
-        return fail("tls-client-ca", file, error, error_size);
+        return cw_tls_file_fail("tls-client-ca", file, error, error_size);
     }
     SSL_CTX_set_client_CA_list(context, names);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
@@ -105,7 +83,7 @@ static int require_clients(SSL_CTX *context, const char *file, char *error, size
     unsigned char id[16];
     if (RAND_bytes(id, sizeof(id)) != 1 ||
         SSL_CTX_set_session_id_context(context, id, sizeof(id)) != 1)
-        return fail("tls-client-ca", file, error, error_size);
+        return cw_tls_file_fail("tls-client-ca", file, error, error_size);
     return CW_OK;
 }
 
@@ -113,14 +91,14 @@ static int load_files(SSL_CTX *context, const struct cw_tls_files *files, char *
                       size_t error_size)
 {
     static const unsigned char id[] = "chanway";
-    SSL_CTX_set_default_passwd_cb(context, on_password);
+    SSL_CTX_set_default_passwd_cb(context, cw_tls_file_password);
     if (SSL_CTX_use_certificate_chain_file(context, files->cert) != 1)
-        return fail("tls-cert", files->cert, error, error_size);
+        return cw_tls_file_fail("tls-cert", files->cert, error, error_size);
     if (SSL_CTX_use_PrivateKey_file(context, files->key, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(context) != 1)
-        return fail("tls-key", files->key, error, error_size);
+        return cw_tls_file_fail("tls-key", files->key, error, error_size);
     if (!set_policy(context) || SSL_CTX_set_session_id_context(context, id, sizeof(id) - 1) != 1)
-        return fail("tls-cert", files->cert, error, error_size);
+        return cw_tls_file_fail("tls-cert", files->cert, error, error_size);
     bool has_clients = files->client_ca != NULL && files->client_ca[0] != '\0';
     return has_clients ? require_clients(context, files->client_ca, error, error_size) : CW_OK;
 }
