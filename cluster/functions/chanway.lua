@@ -35,7 +35,7 @@
 --
 -- While the library loads, Redis hides every global but `redis`: no library function up here.
 
-local VERSION = 12 -- raised with every change: nodes load the library when it is missing or older
+local VERSION = 13 -- raised with every change: nodes load the library when it is missing or older
 
 local DEFAULTS = '100 300000 8388608 100000'
 local CFG_SHAPE = 'cfg is "<size> <ttl ms> <bytes> <keys> [<payload max>]"'
@@ -89,14 +89,42 @@ local KEY_SHAPES = {
   nodes = '^[%w_.:-]+:nodes$', bans = '^[%w_.:-]+:bans$', l = '^[%w_.:-]+:{l:[au]:[%w_.:@=/-]+}$',
 }
 
+-- While a slot of a Redis Cluster is moved, some keys of an entity may be here and some there: a function
+-- would find a part missing, or fail half way. Redis answers a command with two keys of a slot that is
+-- on its way, on both sides, only if both keys are there; one of these never is. So nothing is begun.
+local check_whole
+do
+  local is_cluster -- nil: nobody has called yet who may ask
+
+  -- Nil, or the error.
+  check_whole = function(k)
+    if is_cluster == nil and redis.acl_check_cmd('INFO', 'cluster') then
+      is_cluster = string.find(redis.call('INFO', 'cluster'), 'cluster_enabled:1', 1, true) ~= nil
+    end
+    if is_cluster == false then return nil end
+    local found = redis.pcall('EXISTS', k, k .. ':-')
+    if type(found) ~= 'table' then return nil end
+    if not string.find(found.err, 'non local', 1, true) then return found end
+    return redis.error_reply('TRYAGAIN the slot is being moved to another server: nothing was done')
+  end
+end
+
+-- Functions that use their key alone: it is on one side, and they do their work there.
+local USES_ONE_KEY = {
+  cw_node_session = true, cw_node_settle = true, cw_node_mark = true, cw_node_renew = true,
+  cw_node_list = true, cw_node_dead = true, cw_node_seats = true, cw_node_bans = true,
+  cw_node_bans_back = true,
+}
+
 -- A function with one key of a kind and at least so many arguments.
 local function register_for_nodes(name, kind, least, callback, ...)
-  local shape = KEY_SHAPES[kind]
+  local shape, has_more_keys = KEY_SHAPES[kind], not USES_ONE_KEY[name]
   register(name, function(K, A)
     if #K ~= 1 or #A < least or #K[1] > KEY_MAX or not string.find(K[1], shape) then
       return bad(string.format('%s: one key of the kind %s, at least %d arguments', name, kind, least))
     end
-    return callback(K, A)
+    local problem = has_more_keys and check_whole(K[1])
+    return problem or callback(K, A)
   end, ...)
 end
 

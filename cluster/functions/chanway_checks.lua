@@ -161,6 +161,8 @@ local function check_key(K, kind)
   if is_right and kind == 'g' then is_right = is_group_name(name) end
   if is_right and kind == 'c' then is_right = is_uuid(name) and name == string.lower(name) end
   if not is_right then return nil, bad('the key is not <prefix>:' .. what) end
+  local problem = check_whole(K[1])
+  if problem then return nil, problem end
   return K[1], name
 end
 

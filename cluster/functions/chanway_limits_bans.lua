@@ -249,9 +249,13 @@ local function node_bans_back(K, A)
   end
   local version = read_version(k)
   if tonumber(version) >= tonumber(A[1]) then return 0 end
-  redis.call('DEL', k)
-  for i = 1, #fields, 2 do redis.call('HSET', k, fields[i], fields[i + 1]) end
+  -- The key is never gone in between: in a slot that is being moved it could not be made again here.
+  local others = redis.call('HKEYS', k)
   redis.call('HSET', k, 'v', A[1] .. ' ' .. count)
+  for i = 1, #others do
+    if others[i] ~= 'v' then redis.call('HDEL', k, others[i]) end
+  end
+  for i = 1, #fields, 2 do redis.call('HSET', k, fields[i], fields[i + 1]) end
   return 1
 end
 
