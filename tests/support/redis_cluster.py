@@ -149,7 +149,8 @@ class RedisCluster:
                    for server in self.servers)
 
     def wait_until_ok(self, timeout=30):
-        """Until all that run say so and agree about the slots, and replicas have their copies."""
+        """Until all that run say so, agree about the slots and their epochs (where they don't, a slot
+        that moves again may be lost), and replicas have their copies."""
         until(self.is_ok, "the cluster is ok", timeout, every=0.05)
 
     def is_ok(self):
@@ -162,8 +163,9 @@ class RedisCluster:
                 return False
             if "slave" in own.flags and server.ask("ROLE")[3] != b"connected":
                 return False
-            seen.add(frozenset((view.id, slot) for view in views for slot in view.slots))
-        return len(seen) == 1 and len(next(iter(seen))) == SLOTS
+            seen.add(frozenset((view.id, view.epoch, frozenset(view.slots)) for view in views
+                               if view.slots))
+        return len(seen) == 1 and sum(len(slots) for _, _, slots in next(iter(seen))) == SLOTS
 
     # --- who is what
 
