@@ -30,9 +30,10 @@ class ClusterCase(Case):
             master.call("FLUSHALL")
 
     @staticmethod
-    def say(server, *words, asking=False):
-        """The answer of this server, errors too."""
-        with redis_py.Redis(unix_socket_path=server.socket, socket_timeout=10) as client:
+    def say(server, *words, asking=False, user=None):
+        """The answer of this server, errors too. `user`: one without a password."""
+        with redis_py.Redis(unix_socket_path=server.socket, socket_timeout=10, username=user,
+                            password="any" if user else None) as client:
             connection = client.connection_pool.get_connection("say")
             if asking:
                 connection.send_command("ASKING")

@@ -9,7 +9,7 @@ import redis as redis_py
 
 from cluster_case import ClusterCase, name_in
 from function_calls import BANS, CHANNEL, GROUP, LIMIT, NODE, NODES, RIGHT, UUID
-from functions_case import DEFAULTS, INBOX, chunks, position
+from functions_case import DEFAULTS, INBOX, chunks, library, position
 from support.case import main
 from support.redis_cluster import slot_of
 from support.wait import until
@@ -180,6 +180,19 @@ class Moving(ClusterCase):
         history = chunks(self.call("cw_history", GROUP), 4)
         self.assertEqual([payload for *_, payload in history], [b"0", b"1", b"2", b"3", b"4"])
 
+    def test_who_may_not_ask_for_the_kind_of_server(self):
+        """INFO is not among a back end's rights; nobody else has called since the library is there."""
+        slot = slot_of(GROUP)
+        for master in self.masters:
+            master.call("ACL", "SETUSER", "shop", "on", "nopass", "~*", "&*", "+@all", "-info")
+        self.cluster.load(library())
+        words = ("FCALL", "cw_publish", 1, GROUP, "text", "x")
+        self.assertRegex(self.say(self.cluster.owner_of(slot), *words, user="shop"), rb"^\d+-1$")
+        source, target = self.begin(slot)
+        self.assertRegex(str(self.say(source, *words, user="shop")), "^TRYAGAIN ")
+        self.finish(slot, source, target)
+        self.assertRegex(self.say(target, *words, user="shop"), rb"^\d+-1$")
+
     def test_what_clients_make_of_it(self):
         slot = slot_of(GROUP)
         self.call("cw_publish", GROUP, "text", "before")
@@ -242,9 +255,9 @@ class UnderLoad(ClusterCase):
             try:
                 return client.execute_command("FCALL", "cw_publish", 1, key, "json",
                                               json.dumps(number), "KEY", f"k{number}")
-            except (redis_py.exceptions.ClusterError, redis_py.ConnectionError,
-                    redis_py.exceptions.TryAgainError):
-                return None
+            except (redis_py.exceptions.ClusterError, redis_py.exceptions.RedisClusterException,
+                    redis_py.ConnectionError):
+                return None  # the client has given up
         try:
             said.append((until(attempt, f"message {number} of {key}", 20), number))
         except Exception as error:  # of a thread: the test is to see it
