@@ -7,7 +7,7 @@
 #             events    each line is a list of entries of a stream
 #   json      1: as JSON; else for the eye
 #   skip      rows: elements before the first row
-#   label     maps: a file with a line for each map, which becomes its first field, called `label_name`
+#   label     maps: how the first field is called; what it has stands before each map and a tab
 #   last      messages, events: the last id that is known; is written to the file `last_file` at the end
 #   wanted    messages: how many of the last ones are shown; 0: all
 #   open_end  messages, events: as they come, an object a line in place of one list
@@ -121,7 +121,7 @@ function add_row(start,    f, out) {
 
 function add_map(first,    i, out, column) {
     if (json)
-        out = first == "" ? "" : "\"" label_name "\":\"" first "\""
+        out = first == "" ? "" : "\"" label "\":\"" first "\""
     else if (first != "")
         set_cell(1, first)
     for (i = 1; i < count; i += 2) {
@@ -261,13 +261,14 @@ BEGIN {
     rows = !json && (mode == "rows" || mode == "maps")
 }
 
-{
-    title = ""
-    if (label != "")
-        getline title < label
+mode == "maps" {
+    tab = index($0, "\t")
+    title = label == "" ? "" : substr($0, 1, tab - 1)
+    $0 = substr($0, tab + 1)
 }
 
-/^error:/ { next } # went while it was listed
+/^error:"NOCHANNEL/ { next } # went while it was listed
+/^error:/ { refused++; refusal = $0; next }
 
 {
     split_list($0)
@@ -293,4 +294,8 @@ END {
         print printed ? "]" : "[]"
     if (!json && (mode == "rows" || mode == "maps"))
         print_table()
+    if (refused) {
+        printf "%s: %d could not be looked at: %s\n", name, refused, substr(refusal, 7) > "/dev/stderr"
+        exit 1
+    }
 }
