@@ -4,7 +4,8 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS chanwayd)
 install(PROGRAMS ${PROJECT_SOURCE_DIR}/scripts/chanway DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(FILES ${PROJECT_SOURCE_DIR}/scripts/chanway.awk DESTINATION ${CMAKE_INSTALL_DATADIR}/chanway)
+install(FILES ${PROJECT_SOURCE_DIR}/scripts/chanway.awk ${PROJECT_SOURCE_DIR}/scripts/chanway_redis.sh
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/chanway)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/cluster/functions
     DESTINATION ${CMAKE_INSTALL_DATADIR}/chanway FILES_MATCHING PATTERN "*.lua")
 

@@ -3,12 +3,14 @@
 #   mode      rows      each line is a list of rows with the fields `names` (by commas)
 #             map       each line is a map, shown whole
 #             maps      each line is a map, a row of its own; columns: the fields `names`
+#             numbers   each line is a name and a number of one server; their sums are one map
 #             messages  each line is a list of id, type, from, payload
 #             events    each line is a list of entries of a stream
 #   json      1: as JSON; else for the eye
 #   skip      rows: elements before the first row
 #   label     maps: how the first field is called; what it has stands before each map and a tab
 #   last      messages, events: the last id that is known; is written to the file `last_file` at the end
+#   servers   numbers: of how many they are
 #   wanted    messages: how many of the last ones are shown; 0: all
 #   open_end  messages, events: as they come, an object a line in place of one list
 #   name      begins what is said on standard error
@@ -156,6 +158,37 @@ function print_map(    i, out) {
         print "{" out "}"
 }
 
+# --- numbers ------------------------------------------------------------------------------------
+
+# Versions are not added up.
+function add_number(known, value) {
+    if (!(known in sum))
+        total[++totals] = known
+    if (known != "redis")
+        sum[known] = sprintf("%.0f", sum[known] + value)
+    else if (!version[value]++)
+        sum[known] = sum[known] (sum[known] == "" ? "" : ", ") value
+}
+
+function sized(bytes,    unit) {
+    for (unit = 1; bytes >= 1024 && unit < 5; unit++)
+        bytes /= 1024
+    return sprintf(unit == 1 ? "%d%s" : "%.2f%s", bytes, substr("BKMGT", unit, 1))
+}
+
+function print_numbers(    i) {
+    if (servers > 1)
+        add_number("servers", servers)
+    if (!json && "memory" in sum)
+        sum["memory"] = sized(sum["memory"])
+    count = 0
+    for (i = 1; i <= totals; i++) {
+        add_item(total[i], 1)
+        add_item(sum[total[i]], total[i] == "redis")
+    }
+    print_map()
+}
+
 # --- messages -----------------------------------------------------------------------------------
 
 # The field of an object for the payload that is item i.
@@ -267,6 +300,12 @@ mode == "maps" {
     $0 = substr($0, tab + 1)
 }
 
+mode == "numbers" {
+    if (NF > 1)
+        add_number($1, $2)
+    next
+}
+
 /^error:"NOCHANNEL/ { next } # went while it was listed
 /^error:/ { refused++; refusal = $0; next }
 
@@ -288,9 +327,11 @@ mode == "maps" {
 END {
     if (last_file != "")
         print last > last_file
+    if (mode == "numbers")
+        print_numbers()
     for (i = rows > wanted ? rows - wanted : 0; wanted && i < rows; i++)
         print_message(kept[i])
-    if (json && mode != "map" && !open_end)
+    if (json && mode != "map" && mode != "numbers" && !open_end)
         print printed ? "]" : "[]"
     if (!json && (mode == "rows" || mode == "maps"))
         print_table()

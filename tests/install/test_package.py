@@ -52,6 +52,7 @@ class Package(Case):
             "etc/chanway/chanwayd.conf", "lib/systemd/system/chanwayd.service",
             "lib/systemd/system/chanway@.service", "usr/bin/chanway", "usr/bin/chanwayd",
             "usr/share/bash-completion/completions/chanway", "usr/share/chanway/chanway.awk",
+            "usr/share/chanway/chanway_redis.sh",
             "usr/share/chanway/functions/chanway.lua", "usr/share/doc/chanway/copyright",
             "usr/share/man/man1/chanway.1", "usr/share/man/man8/chanwayd.8"}, files)
         self.assertFalse([name for name in files if name.endswith((".h", ".a", ".so", ".pc", ".cmake"))])
