@@ -258,27 +258,19 @@ ask_here() {
     return 1
 }
 
-# The same to the one that has `key`.
-ask() { locate && ask_here "$@"; }
-
-# Whether that answer is of a slot of which a part is with its old server, a part with its new one.
-is_half_moved() { [[ $1 == *'access a non local key'* || $1 == *TRYAGAIN* ]]; }
-
-# call FUNCTION ARGUMENT...: about `key`.
-call() {
-    ask "${stdin[@]}" FCALL "$1" 1 "$key" "${@:2}" && return
-    ! is_half_moved "$problem" || problem="its slot is just moved to another server; try again ($problem)"
-    return 1
-}
-
-# The same, of a function that writes nothing: so it may be asked again.
-look() {
+# The same to the one that has `key`. While its slot is moved nothing is done there: it is asked again, but not what
+# came from standard input.
+ask() {
     local end=$((SECONDS + patience))
-    until ask FCALL_RO "$1" 1 "$key" "${@:2}"; do
-        is_half_moved "$problem" && [ "$SECONDS" -lt "$end" ] || return
+    until locate && ask_here "$@"; do
+        [[ $problem == *TRYAGAIN* && $1 != -[xX] && $SECONDS -lt $end ]] || return
         sleep 0.1
     done
 }
+
+# call FUNCTION ARGUMENT..., look FUNCTION ARGUMENT...: about `key`; looking writes nothing.
+call() { ask "${stdin[@]}" FCALL "$1" 1 "$key" "${@:2}"; }
+look() { ask FCALL_RO "$1" 1 "$key" "${@:2}"; }
 
 # `problem`, and whose it is where there are several.
 told() {
@@ -371,11 +363,11 @@ names_of() {
 # Of the commands on standard input, a line each. The names in them are of an alphabet that needs no quotes.
 answers() { cli --json 2>&1 | sed '/^-> Redirected to slot/d'; }
 
-# look_again FUNCTION KIND: one by one at those of `some` whose answers in `said` are of half moved slots.
+# look_again FUNCTION KIND: one by one at those of `some` whose slots were being moved, as the answers in `said` say.
 look_again() {
     local i
     for i in "${!said[@]}"; do
-        ! is_half_moved "${said[i]}" || said[i]=$(
+        [[ ${said[i]} != error:*TRYAGAIN* ]] || said[i]=$(
             key="$prefix:{$2:${some[i]}}"
             if look "$1"; then printf '%s' "$answer"; else printf '%s' "${said[i]}"; fi
         )
@@ -396,7 +388,7 @@ list_here() {
             warn "$asked: ${#some[@]} questions, ${#said[@]} answers: ${said[-1]:-}"
             return 1
         fi
-        ! is_half_moved "${said[*]}" || look_again "$1" "$2"
+        [[ ${said[*]} != *TRYAGAIN* ]] || look_again "$1" "$2"
         paste <(printf '%s\n' "${some[@]}") <(printf '%s\n' "${said[@]}")
     done <<<"$found"
     return "$rc"
@@ -409,7 +401,6 @@ list_all() {
         on_each list_here "$@" || rc=1
         # What moves while it is listed may be with neither: then it is with one of them the second time.
         if [ "$kind" = cluster ] && are_slots_moving; then
-            warn "slots are being moved from server to server: what is in them may be shown half"
             prepare_everywhere
             on_each list_here "$@" || rc=1
         fi

@@ -11,7 +11,9 @@ from support.process import Process
 SCRIPT = source_path("scripts/chanway")
 
 
-class ScriptCase(FunctionsCase):
+class Runner:
+    """Runs the script against `redis`."""
+
     def run_script(self, *words, stdin=b"", **environment):
         env = {name: value for name, value in os.environ.items() if not name.startswith("CHANWAY_")}
         env.update({"CHANWAY_REDIS": self.redis.url}, **environment)
@@ -45,3 +47,7 @@ class ScriptCase(FunctionsCase):
     def lines(self):
         with open(self.output, "rb") as output:
             return output.read().decode().splitlines()
+
+
+class ScriptCase(Runner, FunctionsCase):
+    """With a Redis, and the library in it."""
