@@ -245,8 +245,9 @@ cli() { redis-cli "${connection[@]}" "$@"; }
 # One question to the server that was chosen; `answer` is its JSON. Fails with `problem` set.
 ask_here() {
     local rc=0
-    local -a limit=(timeout --foreground "$patience")
-    [[ ${1:-} != -[xX] ]] || limit=() # a person may type what is read
+    local -a limit=()
+    # Others have an answer where one stands still. A person may type what is read.
+    [ "$kind" = one ] || [[ ${1:-} == -[xX] ]] || limit=(timeout --foreground "$patience")
     problem=
     answer=$("${limit[@]}" redis-cli "${connection[@]}" -e --json "$@" 2>&1) || rc=$?
     [ "$rc" -ne 0 ] || return 0

@@ -101,23 +101,23 @@ class Script(ScriptCase):
 
     def wait_until_it_listens(self):
         until(lambda: self.r.pubsub_shardchannels("*") if hasattr(self.r, "pubsub_shardchannels")
-              else self.r.execute_command("PUBSUB", "SHARDCHANNELS"), "tail listens")
+              else self.r.execute_command("PUBSUB", "SHARDCHANNELS"), "tail listens", 20)
 
     def test_tail_follows_from_now_on(self):
         self.publish("before")
         tail = self.start_script("tail", "room")
         self.wait_until_it_listens()
         ids = [self.publish("%d" % n)[0].decode() for n in range(100)]
-        until(lambda: len(self.lines()) == 100, "all of them are printed")
+        until(lambda: len(self.lines()) == 100, "all of them are printed", 20)
         self.assertEqual(self.lines(), ["%s  server  %d" % (ids[n], n) for n in range(100)])
         self.assertTrue(tail.is_running())
 
     def test_tail_from_a_position_and_as_json(self):
         ids = [self.publish("%d" % n)[0].decode() for n in range(3)]
         self.start_script("--json", "tail", "room", "--since", ids[0])
-        until(lambda: len(self.lines()) == 2, "what is kept")
+        until(lambda: len(self.lines()) == 2, "what is kept", 20)
         self.publish("3")
-        until(lambda: len(self.lines()) == 3, "and what comes")
+        until(lambda: len(self.lines()) == 3, "and what comes", 20)
         self.assertEqual([json.loads(line)["text"] for line in self.lines()], ["1", "2", "3"])
 
     def test_tail_goes_on_after_redis_was_away_and_tells_what_is_gone(self):
@@ -132,7 +132,7 @@ class Script(ScriptCase):
         tail.wait_for_log("trying again")
         server.start()
         self.publish("after")
-        until(lambda: len(self.lines()) == 1, "the message after the restart", 15)
+        until(lambda: len(self.lines()) == 1, "the message after the restart", 20)
         for n in range(3):
             self.call("cw_node_publish", group_key("short"), 1, 0, "", n, "1 300000 1 9", "")
         tail = self.start_script("tail", "short", "--since", self.read_first("short"))
@@ -151,8 +151,8 @@ class Script(ScriptCase):
             tail.signal(number)
             self.assertEqual(tail.wait(), 128 + number)
             self.assertEqual(tail.log(), "")
-            until(lambda: not any(is_alive(child) for child in children), "its children have ended")
-            until(lambda: not self.r.execute_command("PUBSUB", "SHARDCHANNELS"), "it listens no more")
+            until(lambda: not any(is_alive(child) for child in children), "its children have ended", 20)
+            until(lambda: not self.r.execute_command("PUBSUB", "SHARDCHANNELS"), "it listens no more", 20)
 
     def test_tail_ends_when_nobody_reads_it(self):
         for n in range(3):
@@ -164,7 +164,7 @@ class Script(ScriptCase):
             self.assertIn(b"server  0", pipe.readline())
             children = children_of(tail.pid)
         self.assertEqual(tail.wait(), 0)
-        until(lambda: not any(is_alive(child) for child in children), "its children have ended")
+        until(lambda: not any(is_alive(child) for child in children), "its children have ended", 20)
 
     # --- what is wrong
 

@@ -125,16 +125,16 @@ class Channel(ScriptCase, ChannelsCase):
 class Events(ScriptCase):
     def setUp(self):
         super().setUp()
-        until(lambda: self.r.info("clients")["blocked_clients"] == 0, "that of the test before has gone")
+        until(lambda: self.r.info("clients")["blocked_clients"] == 0, "that of the test before has gone", 20)
 
     def add(self, *fields, stream=EVENTS):
         return self.r.execute_command("XADD", stream, "*", *fields).decode()
 
     def wait_until_it_waits(self):
-        until(lambda: self.r.info("clients")["blocked_clients"] == 1, "it waits for events")
+        until(lambda: self.r.info("clients")["blocked_clients"] == 1, "it waits for events", 20)
 
     def wait_for_lines(self, count):
-        until(lambda: len(self.lines()) == count, "%d lines are printed" % count)
+        until(lambda: len(self.lines()) == count, "%d lines are printed" % count, 20)
         return self.lines()
 
     def test_every_kind_of_entry(self):
@@ -211,8 +211,8 @@ class Events(ScriptCase):
             script.signal(number)
             self.assertEqual(script.wait(), 128 + number)
             self.assertEqual(script.log(), "")
-            until(lambda: not any(is_alive(child) for child in children), "its children have ended")
-            until(lambda: self.r.info("clients")["blocked_clients"] == 0, "it waits no more")
+            until(lambda: not any(is_alive(child) for child in children), "its children have ended", 20)
+            until(lambda: self.r.info("clients")["blocked_clients"] == 0, "it waits no more", 20)
 
     def test_it_ends_when_nobody_reads_it(self):
         self.add("event", "join", "channel", "u1")
@@ -223,7 +223,7 @@ class Events(ScriptCase):
             self.assertIn(b"join  u1", pipe.readline())
             children = children_of(script.pid)
         self.assertEqual(script.wait(), 0)
-        until(lambda: not any(is_alive(child) for child in children), "its children have ended")
+        until(lambda: not any(is_alive(child) for child in children), "its children have ended", 20)
 
     def test_what_is_wrong(self):
         self.assertFails("'yesterday' is no <ms>", "events", "--since", "yesterday")
