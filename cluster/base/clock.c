@@ -5,8 +5,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -39,7 +42,22 @@ void cw_clock_freeze(int64_t ms)
     frozen_ms = ms < 0 ? -1 : ms;
 }
 
-void cw_random_bytes(void *data, unsigned size)
+/* Asked of the kernel in one go: each connection takes a few bytes, and a system call costs more
+ * than they do. Bytes that were handed out are wiped. */
+static _Thread_local struct {
+    unsigned char bytes[256];
+    size_t left;     /* at the end of `bytes` */
+    bool is_guarded; /* against forks */
+} pool;
+
+/* A child's must not be its parent's. */
+static void empty_pool(void)
+{
+    memset(&pool.bytes, 0, sizeof(pool.bytes));
+    pool.left = 0;
+}
+
+static void read_random(void *data, size_t size)
 {
     unsigned char *to = data;
     while (size > 0) {
@@ -49,8 +67,28 @@ void cw_random_bytes(void *data, unsigned size)
         if (got <= 0)
             abort(); /* predictable session tokens would be worse */
         to += got;
-        size -= (unsigned)got;
+        size -= (size_t)got;
     }
+}
+
+void cw_random_bytes(void *data, unsigned size)
+{
+    if (size == 0)
+        return;
+    if (!pool.is_guarded && pthread_atfork(NULL, NULL, empty_pool) == 0)
+        pool.is_guarded = true;
+    if (size > sizeof(pool.bytes) || !pool.is_guarded) {
+        read_random(data, size);
+        return;
+    }
+    if (size > pool.left) {
+        read_random(pool.bytes, sizeof(pool.bytes));
+        pool.left = sizeof(pool.bytes);
+    }
+    unsigned char *from = pool.bytes + sizeof(pool.bytes) - pool.left;
+    memcpy(data, from, size);
+    memset(from, 0, size);
+    pool.left -= size;
 }
 
 uint32_t cw_random_below(uint32_t below)

@@ -96,7 +96,9 @@ static void set_paused(struct cw_connection *connection, bool is_paused)
         cw_list_remove(&connection->resumed);
         return;
     }
-    if (!cw_list_is_linked(&connection->resumed))
+    int fd = lws_get_socket_fd(connection->wsi);
+    bool has_input = cw_loop_may_have_input(server->loop, fd) || server->tls != NULL;
+    if (has_input && !cw_list_is_linked(&connection->resumed))
         cw_list_push_back(&server->resumed, &connection->resumed);
     if (connection->channel != NULL)
         connection->channel->last_seen_ms = server->node->now_ms; /* it could not be heard */
@@ -225,6 +227,7 @@ int cw_connection_on_established(struct cw_connection *connection, struct lws *w
     connection->wsi = wsi;
     connection->server = request->server;
     connection->channel = request->channel;
+    connection->is_held_back = request->is_held_back;
     request->channel = NULL;
     if (connection->channel != NULL)
         connection->channel->is_compressed = request->is_compressed;

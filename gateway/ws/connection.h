@@ -45,6 +45,7 @@ struct cw_connection {
     bool is_blocked;            /* the socket is full, its writability is awaited */
     bool is_packed;             /* the message that comes in is compressed */
     bool is_paused;
+    bool is_held_back;      /* the 101 waits in the kernel for the first frame */
     bool is_opening;        /* cw_channel_open() is running */
     bool is_opening_paused; /* and asked for a pause */
 };

@@ -12,6 +12,7 @@
 #include "base/stats.h"
 #include "channel/channel.h"
 #include "ws/connection.h"
+#include "ws/socket.h"
 #include "ws/state.h"
 
 #include <libwebsockets.h>
@@ -50,6 +51,9 @@ static bool write_bytes(struct cw_connection *connection, char *data, size_t siz
         cw_connection_kill(connection);
         return false;
     }
+    if (connection->is_held_back)
+        cw_socket_hold_back(connection->wsi, false);
+    connection->is_held_back = false;
     CW_STAT(client_writes_total) += 1;
     CW_STAT(client_bytes_out_total) += size;
     if (frames == 0)

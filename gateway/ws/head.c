@@ -27,12 +27,12 @@ static int fail(struct cw_head_error *error, int status, const char *message, co
 /* The length of the head with the empty line that ends it; 0: it is not complete. */
 static size_t head_size(struct cw_bytes bytes)
 {
-    for (size_t i = 1; i < bytes.size; i++) {
-        if (bytes.data[i] != '\n')
-            continue;
-        if (bytes.data[i - 1] == '\n' ||
-            (i >= 2 && bytes.data[i - 1] == '\r' && bytes.data[i - 2] == '\n'))
-            return i + 1;
+    const char *begin = bytes.data, *end = bytes.data + bytes.size, *at = begin;
+    while (at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+        ptrdiff_t before = at - begin;
+        at++;
+        if (before >= 1 && (at[-2] == '\n' || (before >= 2 && at[-2] == '\r' && at[-3] == '\n')))
+            return (size_t)(at - begin);
     }
     return 0;
 }

@@ -80,6 +80,8 @@ static int open_tcp(const struct addrinfo *address, bool shares_port)
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     if (address->ai_family == AF_INET6)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    /* Linux hands it on to the sockets of clients. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     int reason = errno;
@@ -200,10 +202,12 @@ static void on_readable(evutil_socket_t fd, short events, void *arg)
             return;
         }
         listener->is_exhausted = false;
+#ifndef __linux__
         if (listener->unix_path == NULL) {
             const int on = 1;
             (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         }
+#endif
         struct cw_address address = cw_address_of_sockaddr(&peer);
         listener->on_accept(listener->arg, listener, client, &address);
     }

@@ -3,6 +3,8 @@
  *
  * The library asks for events by socket and keeps no room for ours, so there is a table by file
  * descriptor. Write events are rare (a full socket, a pong), so they are made when first asked for.
+ * Reading is off for a moment far more often than anything comes meanwhile: its event stays with
+ * the kernel until something does.
  *
  * The end of a turn is an event that is made active by hand: libevent appends it to the queue it is
  * working on, so it runs after all input of the same epoll_wait(). To be called again "soon" it is
@@ -38,7 +40,9 @@ struct watch {
     struct event read;
     bool is_reading; /* as the library wants it */
     bool is_writing;
-    bool is_held; /* it is not read all the same */
+    bool is_held;    /* it is not read all the same */
+    bool is_watched; /* `read` is with the kernel: always if it is read, perhaps if not */
+    bool has_come;   /* something has, while it was not read */
 };
 
 struct cw_loop {
@@ -119,6 +123,12 @@ static void on_readable(evutil_socket_t fd, short events, void *arg)
     (void)events;
     struct watch *watch = arg;
     struct cw_loop *loop = watch->loop;
+    if (!watch->is_reading || watch->is_held) {
+        event_del(&watch->read); /* it would be told again and again */
+        watch->is_watched = false;
+        watch->has_come = true;
+        return;
+    }
     cw_loop_request_post_turn(loop);
     read_socket(loop, fd);
 }
@@ -249,15 +259,20 @@ static int on_begin(struct lws *wsi)
     return 0;
 }
 
+static void watch_again(struct watch *watch)
+{
+    if (!watch->is_reading || watch->is_held || watch->is_watched)
+        return;
+    event_add(&watch->read, NULL);
+    watch->is_watched = true;
+}
+
 static void set_reading(struct watch *watch, bool is_on)
 {
     if (watch->is_reading == is_on)
         return;
-    if (is_on && !watch->is_held)
-        event_add(&watch->read, NULL);
-    else
-        event_del(&watch->read);
     watch->is_reading = is_on;
+    watch_again(watch);
 }
 
 static void set_writing(struct watch *watch, bool is_on)
@@ -386,10 +401,17 @@ void cw_loop_hold(struct cw_loop *loop, int fd, bool is_held)
     if (watch == NULL || watch->is_held == is_held)
         return;
     watch->is_held = is_held;
-    if (is_held)
-        event_del(&watch->read);
-    else if (watch->is_reading)
-        event_add(&watch->read, NULL);
+    watch_again(watch);
+}
+
+bool cw_loop_may_have_input(struct cw_loop *loop, int fd)
+{
+    struct watch *watch = watch_of(loop, fd);
+    if (watch == NULL)
+        return false;
+    bool has_come = watch->has_come;
+    watch->has_come = false;
+    return has_come || !watch->is_reading || watch->is_writing;
 }
 
 void cw_loop_read_now(struct cw_loop *loop, int fd)

@@ -59,6 +59,13 @@ void cw_loop_note_inflated(struct cw_loop *loop, size_t size);
 /** Whatever the library wants: `fd` is not read while it is held. */
 void cw_loop_hold(struct cw_loop *loop, int fd, bool is_held);
 
+/**
+ * Reading of `fd` was just turned on again: false if all that comes from here on will be told as
+ * ever. True once: something came meanwhile, or the library may have put input aside (it asks for
+ * writability then).
+ */
+bool cw_loop_may_have_input(struct cw_loop *loop, int fd);
+
 /** Serves `fd` as if it had become readable: input that the library has put aside. Not from its
  * callbacks. */
 void cw_loop_read_now(struct cw_loop *loop, int fd);

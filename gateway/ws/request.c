@@ -30,6 +30,9 @@
 /* A body up to this goes out together with its head, a bigger one in such pieces. */
 #define PIECE_MAX 16384
 
+/* Three lines: a channel, a token, a node. */
+#define OUR_HEADERS_MAX 512
+
 /* A body that is sent in pieces. */
 struct cw_answer {
     struct cw_writer body;
@@ -398,24 +401,39 @@ static int add_deflate(const struct cw_request *request, struct lws_process_html
     return CW_OK;
 }
 
-int cw_request_on_add_headers(const struct cw_request *request, struct lws_process_html_args *args)
+static char *put_text(char *to, const char *text)
+{
+    size_t size = strlen(text);
+    memcpy(to, text, size);
+    return to + size;
+}
+
+static char *put_line(char *to, const char *name, const char *value)
+{
+    return put_text(put_text(put_text(to, name), value), "\r\n");
+}
+
+int cw_request_on_add_headers(struct cw_request *request, struct lws_process_html_args *args)
 {
     const struct cw_channel *channel = request->channel;
     const char *token = channel != NULL ? cw_channel_token(channel) : NULL;
     if (request->is_compressed && add_deflate(request, args) < 0)
         return -1;
-    char channel_line[64] = "";
-    char session_line[128] = "";
-    if (channel != NULL)
-        (void)snprintf(channel_line, sizeof(channel_line), "Chanway-Channel: %s\r\n",
-                       cw_channel_uuid(channel));
-    if (token != NULL)
-        (void)snprintf(session_line, sizeof(session_line), "Chanway-Session: %s\r\n", token);
-    int size = snprintf(args->p, (size_t)args->max_len, "%s%sChanway-Node: %s\r\n", channel_line,
-                        session_line, request->server->node->id);
-    if (size < 0 || size >= args->max_len)
+    if (args->max_len < OUR_HEADERS_MAX)
         return -1;
-    args->p += size;
+    char *to = args->p;
+    if (channel != NULL)
+        to = put_line(to, "Chanway-Channel: ", cw_channel_uuid(channel));
+    if (token != NULL)
+        to = put_line(to, "Chanway-Session: ", token);
+    to = put_line(to, "Chanway-Node: ", request->server->node->id);
+    args->max_len -= (int)(to - args->p);
+    args->p = to;
+
+    /* One segment instead of two, and one wake-up of the client. A raw channel is told nothing. */
+    request->is_held_back = channel == NULL || request->kind != CW_KIND_RAW;
+    if (request->is_held_back)
+        cw_socket_hold_back(request->wsi, true);
     return 0;
 }
 
@@ -473,14 +491,17 @@ bool cw_request_before_read(struct cw_request *request, struct lws *wsi, int fd)
     }
     if (request->wait != NULL && !cw_session_wait_is_over(request->wait))
         return false;
-    request->unread_before = cw_socket_unread(wsi);
+    if (!request->is_head_whole)
+        request->unread_before = cw_socket_unread(wsi);
     return true;
 }
 
 void cw_request_after_read(struct cw_request *request, struct lws *wsi)
 {
+    if (request->is_head_done || request->is_head_whole)
+        return;
     int read = request->unread_before - cw_socket_unread(wsi);
-    if (request->is_head_done || request->is_head_whole || read <= 0)
+    if (read <= 0)
         return;
     /* The library drops a socket whose head it can't keep, without a word: so its input is counted.
      */
@@ -491,7 +512,8 @@ void cw_request_after_read(struct cw_request *request, struct lws *wsi)
 
 bool cw_request_is_head_too_big(const struct cw_request *request, struct lws *wsi)
 {
+    if (request->is_head_whole)
+        return false;
     int read = request->unread_before - cw_socket_unread(wsi);
-    size_t size = request->head_bytes + (read > 0 ? (size_t)read : 0);
-    return !request->is_head_whole && size > CW_HEAD_MAX;
+    return request->head_bytes + (read > 0 ? (size_t)read : 0) > CW_HEAD_MAX;
 }

@@ -58,6 +58,7 @@ struct cw_request {
     const char
         *deflate; /* static: parameters of the compression that can be agreed upon; NULL: none */
     bool is_compressed;       /* it is agreed upon */
+    bool is_held_back;        /* its 101 waits for the frame that follows at once */
     struct cw_answer *answer; /* a body that is being sent; NULL: none */
     struct cw_late *late;     /* an answer that Redis is asked for; NULL: none */
 };
@@ -77,7 +78,7 @@ struct cw_request *cw_request_of(struct lws *wsi);
 int cw_request_on_upgrade(struct cw_request *request, struct lws *wsi, const char *protocol);
 /** The library has found the extension `name` among the offers; nonzero: not this one. */
 int cw_request_on_extension(struct cw_request *request, const char *name);
-int cw_request_on_add_headers(const struct cw_request *request, struct lws_process_html_args *args);
+int cw_request_on_add_headers(struct cw_request *request, struct lws_process_html_args *args);
 int cw_request_on_http(struct cw_request *request, struct lws *wsi);
 int cw_request_on_writable(struct cw_request *request, struct lws *wsi);
 /** The method was CONNECT: there are no headers to look at. */

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -60,6 +62,18 @@ bool cw_socket_is_peer_there(struct lws *wsi)
         return false;
     ssize_t size = recv(lws_get_socket_fd(wsi), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return size > 0 || (size < 0 && errno == EAGAIN);
+}
+
+void cw_socket_hold_back(struct lws *wsi, bool is_held)
+{
+#ifdef TCP_CORK
+    int is_on = is_held;
+    /* A Unix socket knows no such thing, and needs none. */
+    (void)setsockopt(lws_get_socket_fd(wsi), IPPROTO_TCP, TCP_CORK, &is_on, sizeof(is_on));
+#else
+    (void)wsi;
+    (void)is_held;
+#endif
 }
 
 void cw_socket_end_output(struct lws *wsi)

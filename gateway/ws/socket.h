@@ -27,6 +27,10 @@ bool cw_socket_has_input(struct lws *wsi);
 /** Whether the peer is still there. */
 bool cw_socket_is_peer_there(struct lws *wsi);
 
+/** While it is held back, small writes wait for what follows them, for at most 200 ms (TCP_CORK).
+ */
+void cw_socket_hold_back(struct lws *wsi, bool is_held);
+
 /** Nothing is sent any more, and the peer is told so. */
 void cw_socket_end_output(struct lws *wsi);
 

@@ -85,6 +85,8 @@ static const char *next_word(struct lws_tokenize *tokenizer, size_t *ret_size)
 
 static bool list_has_upgrade(const char *list)
 {
+    if (strcasecmp(list, "upgrade") == 0)
+        return true;
     struct lws_tokenize tokenizer;
     begin_list(&tokenizer, list);
     const char *word;
@@ -98,6 +100,8 @@ static bool list_has_upgrade(const char *list)
 /* Whether the library finds `name` in the list too, before anything that stops it. */
 static bool list_leads_to(const char *list, const char *name)
 {
+    if (strcmp(list, name) == 0)
+        return true;
     struct lws_tokenize tokenizer;
     begin_list(&tokenizer, list);
     const char *word;
