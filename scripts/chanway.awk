@@ -3,7 +3,7 @@
 #   mode      rows      each line is a list of rows with the fields `names` (by commas)
 #             map       each line is a map, shown whole
 #             maps      each line is a map, a row of its own; columns: the fields `names`
-#             numbers   each line is a name and a number of one server; their sums are one map
+#             numbers   each line is a name and a number of one server; the sums, with the fields `names`, are one map
 #             messages  each line is a list of id, type, from, payload
 #             events    each line is a list of entries of a stream
 #   json      1: as JSON; else for the eye
@@ -162,8 +162,6 @@ function print_map(    i, out) {
 
 # Versions are not added up.
 function add_number(known, value) {
-    if (!(known in sum))
-        total[++totals] = known
     if (known != "redis")
         sum[known] = sprintf("%.0f", sum[known] + value)
     else if (!version[value]++)
@@ -176,16 +174,18 @@ function sized(bytes,    unit) {
     return sprintf(unit == 1 ? "%d%s" : "%.2f%s", bytes, substr("BKMGT", unit, 1))
 }
 
+# What nobody could say is not in it.
 function print_numbers(    i) {
     if (servers > 1)
         add_number("servers", servers)
     if (!json && "memory" in sum)
         sum["memory"] = sized(sum["memory"])
     count = 0
-    for (i = 1; i <= totals; i++) {
-        add_item(total[i], 1)
-        add_item(sum[total[i]], total[i] == "redis")
-    }
+    for (i = 1; i <= width; i++)
+        if (field[i] in sum) {
+            add_item(field[i], 1)
+            add_item(sum[field[i]], field[i] == "redis")
+        }
     print_map()
 }
 

@@ -250,8 +250,10 @@ ask_here() {
     [ "$kind" = one ] || [[ ${1:-} == -[xX] ]] || limit=(timeout --foreground "$patience")
     problem=
     answer=$("${limit[@]}" redis-cli "${connection[@]}" -e --json "$@" 2>&1) || rc=$?
-    [ "$rc" -ne 0 ] || return 0
+    # redis-cli would go on without a password.
+    [ "$rc" -ne 0 ] || [[ $answer == 'AUTH failed: '* ]] || return 0
     problem=${answer:-redis-cli failed}
+    problem=${problem%%$'\n'*}
     case $problem in
     *"Function not found"*) problem="the function library is not loaded: run '$name load'" ;;
     esac
@@ -298,7 +300,7 @@ demand() { "$@" || fail; }
 
 # Those that answer, in `up`; the others are named, and `is_whole` is false. Fails when there is none.
 find_up() {
-    local number
+    local number patience=5
     up=()
     for number in "${!servers[@]}"; do
         use "$number"
@@ -312,7 +314,7 @@ find_up() {
     [ ${#up[@]} -gt 0 ]
 }
 
-# The verb goes on with the servers that answer, if there are.
+# prepare_everywhere TEXT: the verb goes on with the servers that answer, if there are; of the others TEXT is said.
 prepare_everywhere() {
     local range first last slots=0
     if [ ${#servers[@]} -eq 1 ]; then
@@ -330,7 +332,7 @@ prepare_everywhere() {
         is_whole=false
         warn "no server has $((16384 - slots)) of the slots"
     fi
-    "$is_whole" || warn "what they have is missing here"
+    "$is_whole" || warn "$1"
 }
 
 # on_each COMMAND...: with each server that answers; fails unless it does well with every one.
@@ -344,14 +346,25 @@ on_each() {
     return "$rc"
 }
 
-# Whether slots go from one server of the Cluster to another, or have since `ranges` was filled.
+# Whether slots go from one server of the Cluster to another, or have since `ranges` was filled: a server says itself
+# what it has, and what is on its way from or to it. Then `ranges` is filled again.
 are_slots_moving() {
-    local number before=${ranges[*]}
+    local number range first last owner had
     for number in "${up[@]}"; do
+        had=
+        for range in "${ranges[@]}"; do
+            read -r first last owner <<<"$range"
+            [ "$owner" -ne "$number" ] || [ "$first" -ne "$last" ] || had+=" $first"
+            [ "$owner" -ne "$number" ] || [ "$first" -eq "$last" ] || had+=" $first-$last"
+        done
         use "$number"
-        ! ask_here CLUSTER NODES || [[ $answer != *' ['[0-9]*-* ]] || return 0
+        ask_here CLUSTER NODES || continue
+        [[ $answer =~ myself[^\\$'\n']*connected([^\\$'\n']*) ]] || continue
+        [ "${BASH_REMATCH[1]}" = "$had" ] && continue
+        find_servers || warn "$problem"
+        return 0
     done
-    find_servers && [ "${ranges[*]}" != "$before" ]
+    return 1
 }
 
 # names_of KIND ENDING: in the keys of the server with that ending, each once. Keys that are no entity's are
@@ -395,16 +408,16 @@ list_here() {
     return "$rc"
 }
 
-# list_all FUNCTION KIND ENDING [PATTERN]: the same of all servers, by name, each once.
+# list_all FUNCTION KIND ENDING [PATTERN]: the same of all servers, by name, each once; an answer before an error.
 list_all() {
     {
         local rc=0
         on_each list_here "$@" || rc=1
         # What moves while it is listed may be with neither: then it is with one of them the second time.
         if [ "$kind" = cluster ] && are_slots_moving; then
-            prepare_everywhere
+            prepare_everywhere "what they have is missing here"
             on_each list_here "$@" || rc=1
         fi
         (exit "$rc")
-    } | sort -t $'\t' -k 1,1 -u
+    } | sort | awk -F '\t' '$1 != last { print; last = $1 }'
 }

@@ -34,11 +34,11 @@ class Runner:
         self.assertIn(says, ended.stderr.decode())
         self.assertEqual(ended.stderr.count(b"\n"), 1, ended.stderr)
 
-    def start_script(self, *words, stdout=None):
+    def start_script(self, *words, stdout=None, **environment):
         """One that runs on; what it prints is in `lines`."""
         self.output = os.path.join(self.own_folder(), "output")
         with open(self.output, "wb") as output:
-            env = dict(os.environ, CHANWAY_REDIS=self.redis.url)
+            env = dict(os.environ, CHANWAY_REDIS=self.redis.url, **environment)
             script = Process("chanway", [SCRIPT, *words], os.path.dirname(self.output), env=env,
                              stdout=stdout or output)
         self.addCleanup(script.stop)

@@ -1,4 +1,5 @@
-"""scripts/chanway: every verb by redis+sentinel://; passwords and TLS: test_sentinel.py."""
+"""scripts/chanway: every verb by redis+sentinel://; passwords and TLS: test_sentinel.py, failover:
+test_chanway_script_failover.py."""
 
 from functions_case import library
 from script_verbs_case import VerbsCase
