@@ -126,7 +126,7 @@ static void on_leave_answer(struct cw_memberships *memberships, struct cw_member
                             int rc)
 {
     if (rc != CW_OK)
-        membership->leave_rc = rc;
+        membership->leave_rc = (int16_t)rc;
     if (--membership->calls > 0 || cw_list_is_linked(&membership->in_interest))
         return; /* more will come, or the leave was not sent yet */
     cw_done_fn fn = membership->fn.left;
@@ -502,7 +502,7 @@ static bool send_leaves(struct cw_memberships *memberships, struct cw_interest *
     for (size_t i = 0; i < marked_count; i++) {
         rc = send_mark(memberships, marked[i], false, on_unmarked);
         if (rc != CW_OK)
-            marked[i]->leave_rc = rc;
+            marked[i]->leave_rc = (int16_t)rc;
     }
     return true;
 }

@@ -48,12 +48,12 @@ struct cw_membership {
     void *arg;
     struct cw_position target; /* REACHING: the tip at its join */
     uint32_t lease_number;     /* of the id under which it was written last */
-    uint32_t calls;            /* answers outstanding: it is freed after the last */
-    int leave_rc;              /* LEAVING: the error among the answers so far */
+    uint16_t calls;            /* answers outstanding: it is freed after the last */
+    int16_t leave_rc;          /* LEAVING: the error among the answers so far */
     uint8_t state;             /* enum cw_membership_state */
-    bool is_in_redis;          /* a join was sent: it has to be left */
-    bool is_repeat;            /* written again after a loss, once it is JOINED */
-    bool wants_presence;
+    bool is_in_redis : 1;      /* a join was sent: it has to be left */
+    bool is_repeat : 1;        /* written again after a loss, once it is JOINED */
+    bool wants_presence : 1;
     char uuid[CW_UUID_TEXT_SIZE];
 };
 

@@ -23,6 +23,7 @@
 #include "protocol/handshake.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,7 +103,6 @@ static void free_channel(struct cw_channel *channel)
     cw_grants_destroy(channel->grants);
     cw_session_forget_missed(channel);
     free(channel->publish_group);
-    free(channel->address);
     free(channel);
 }
 
@@ -136,11 +136,22 @@ static void identify(struct cw_channel *channel, const struct cw_handshake *hand
     }
 }
 
+/* All zero, but for `address`, which begins in what would be padding. */
+static struct cw_channel *allocate(const char *address)
+{
+    size_t address_size = strlen(address) + 1;
+    size_t size = offsetof(struct cw_channel, address) + address_size;
+    struct cw_channel *channel = calloc(1, size > sizeof(*channel) ? size : sizeof(*channel));
+    if (channel != NULL)
+        memcpy(channel->address, address, address_size);
+    return channel;
+}
+
 int cw_channel_create(struct cw_node *node, const struct cw_handshake *handshake,
                       const struct cw_resume *resume, struct cw_grants *grants, const char *address,
                       void *connection, struct cw_channel **ret_channel)
 {
-    struct cw_channel *channel = calloc(1, sizeof(*channel));
+    struct cw_channel *channel = allocate(address);
     if (channel == NULL)
         return CW_ERR_NOMEM;
     channel->node = node;
@@ -154,9 +165,6 @@ int cw_channel_create(struct cw_node *node, const struct cw_handshake *handshake
     identify(channel, handshake, resume, grants);
 
     int rc = CW_ERR_NOMEM;
-    channel->address = strdup(address);
-    if (channel->address == NULL)
-        goto fail;
     if (handshake->publish != NULL && (channel->publish_group = strdup(handshake->publish)) == NULL)
         goto fail;
     rc = cw_opening_create(handshake, resume, &channel->opening);

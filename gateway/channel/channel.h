@@ -64,7 +64,6 @@ struct cw_channel {
     int64_t expires_at_ms;      /* monotonic; 0: never */
     int64_t token_until_ms; /* monotonic: then its token ends, or one must have come; 0: never */
     int64_t last_seen_ms;   /* monotonic: last byte from the client */
-    char *address;          /* owned: "10.0.0.7:51514" */
     char *publish_group;    /* owned; raw only: where every frame goes; NULL: to the application */
     uint32_t index;         /* in cw_node.all */
     uint32_t op_count;
@@ -75,20 +74,21 @@ struct cw_channel {
     uint8_t type;       /* enum cw_payload_type */
     uint8_t state;      /* enum cw_channel_state */
     uint8_t bad_tokens; /* that came by `auth` since the last good one */
-    bool awaits_token;
-    bool wants_user_group; /* it is not in its user's group, and is to be as soon as may be */
     bool is_paused;
-    bool is_pinged;         /* a heartbeat ping is out */
-    bool is_being_replayed; /* one of its replays has its turn; channel/replay.c's */
-    bool is_known;          /* the application was told of it */
-    bool is_counted;        /* its end is still to be counted */
-    bool is_inbox_paused;   /* until the client has read more */
-    bool has_old_token;     /* resumed, and the client has not shown that it has its new token */
-    bool has_session;       /* `digest` is set: it may be resumed */
-    bool is_compressed;     /* its client reads compressed frames */
-    bool has_send_filter;   /* what it is sent as a message is seen by application code first */
+    bool is_pinged;             /* a heartbeat ping is out */
+    bool is_compressed;         /* its client reads compressed frames */
+    bool has_send_filter;       /* what it is sent as a message is seen by application code first */
+    bool awaits_token : 1;      /* see above */
+    bool wants_user_group : 1;  /* it is not in its user's group, and is to be as soon as may be */
+    bool is_being_replayed : 1; /* one of its replays has its turn; channel/replay.c's */
+    bool is_known : 1;          /* the application was told of it */
+    bool is_counted : 1;        /* its end is still to be counted */
+    bool is_inbox_paused : 1;   /* until the client has read more */
+    bool has_old_token : 1; /* resumed, and the client has not shown that it has its new token */
+    bool has_session : 1;   /* `digest` is set: it may be resumed */
     unsigned char digest[CW_SESSION_DIGEST_SIZE]; /* of its token */
     char uuid[CW_UUID_TEXT_SIZE];
+    char address[]; /* "10.0.0.7:51514" */
 };
 
 /**

@@ -30,11 +30,11 @@ struct cw_member {
     struct cw_list_node in_channel; /* in cw_channel.members */
     struct cw_channel *channel;
     struct cw_group *group;
-    uint32_t index;           /* in the group's array of its kind, while JOINED */
     struct cw_op *op;         /* JOINING, LEAVING: who asked; NULL: the URL's groups */
     struct cw_replay *replay; /* what it missed is being read: JOINING, or JOINED and behind; or
                                  NULL */
     struct cw_position since; /* JOINED: all after it was sent on this connection */
+    uint32_t index;           /* in the group's array of its kind, while JOINED */
     uint8_t state;            /* enum cw_member_state */
     bool wants_presence;
     bool is_asked;  /* a back end put it there: its client's token is not asked */

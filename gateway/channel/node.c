@@ -44,6 +44,7 @@ void cw_node_init(struct cw_node *node)
     cw_list_init(&node->later);
     cw_list_init(&node->waits);
     node->next_log = CW_LOG_FIRST;
+    cw_session_prepare();
 }
 
 void cw_node_finish(struct cw_node *node)

@@ -23,6 +23,13 @@ static void make_digest(const unsigned char secret[SECRET_SIZE],
     memcpy(ret_digest, whole, CW_SESSION_DIGEST_SIZE);
 }
 
+void cw_session_prepare(void)
+{
+    const unsigned char secret[SECRET_SIZE] = {0};
+    unsigned char digest[CW_SESSION_DIGEST_SIZE];
+    make_digest(secret, digest);
+}
+
 void cw_session_generate(const char *uuid, char ret_token[CW_SESSION_TOKEN_SIZE],
                          unsigned char ret_digest[CW_SESSION_DIGEST_SIZE])
 {

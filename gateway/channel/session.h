@@ -22,6 +22,9 @@ struct cw_missed;
 
 #define CW_SESSION_TOKEN_SIZE (CW_UUID_TEXT_SIZE - 1 + 1 + 32 + 1)
 
+/** Before the first channel: has OpenSSL read in what digests need, a millisecond and 1.7 MB. */
+void cw_session_prepare(void);
+
 /** A new token of the channel `uuid`, and its digest. */
 void cw_session_generate(const char *uuid, char ret_token[CW_SESSION_TOKEN_SIZE],
                          unsigned char ret_digest[CW_SESSION_DIGEST_SIZE]);

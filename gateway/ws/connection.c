@@ -68,11 +68,51 @@ static struct cw_buf *create_close_frame(int code, const char *reason)
     return cw_frame_create(CW_FRAME_CLOSE, cw_bytes_make(payload, 2 + text.size));
 }
 
+/* The beginning of a message. */
+struct cw_partial {
+    size_t size, capacity; /* of `data` */
+    char data[];
+};
+
 static void drop_partial(struct cw_connection *connection)
 {
     free(connection->partial);
     connection->partial = NULL;
-    connection->partial_size = connection->partial_capacity = 0;
+}
+
+/* Made when it begins to end; NULL: out of memory. */
+static struct cw_ending *ending_of(struct cw_connection *connection)
+{
+    if (connection->ending == NULL)
+        connection->ending = calloc(1, sizeof(*connection->ending));
+    if (connection->ending != NULL)
+        connection->ending->connection = connection;
+    return connection->ending;
+}
+
+static void destroy_ending(struct cw_connection *connection)
+{
+    struct cw_ending *ending = connection->ending;
+    if (ending == NULL)
+        return;
+    cw_list_remove(&ending->closing);
+    cw_buf_unref(ending->close_frame);
+    free(ending);
+    connection->ending = NULL;
+}
+
+/* Takes `close_frame`, in the place of one that was there. CW_ERR_NOMEM, also where it is NULL:
+ * nothing has changed. */
+static int set_close_frame(struct cw_connection *connection, struct cw_buf *close_frame)
+{
+    struct cw_ending *ending = close_frame != NULL ? ending_of(connection) : NULL;
+    if (ending == NULL) {
+        cw_buf_unref(close_frame);
+        return CW_ERR_NOMEM;
+    }
+    cw_buf_unref(ending->close_frame);
+    ending->close_frame = close_frame;
+    return CW_OK;
 }
 
 /* No more data from here on, and not for ever. */
@@ -80,9 +120,14 @@ static void begin_closing(struct cw_connection *connection)
 {
     struct cw_ws_server *server = connection->server;
     connection->is_closing = true;
-    connection->close_at_ms = server->node->now_ms + CLOSE_TIME_MS;
-    cw_list_push_back(&server->closing, &connection->closing);
     drop_partial(connection);
+    struct cw_ending *ending = ending_of(connection);
+    if (ending == NULL) {
+        cw_connection_kill(connection);
+        return;
+    }
+    ending->close_at_ms = server->node->now_ms + CLOSE_TIME_MS;
+    cw_list_push_back(&server->closing, &ending->closing);
 }
 
 static void set_paused(struct cw_connection *connection, bool is_paused)
@@ -116,11 +161,11 @@ void cw_connections_expire(struct cw_ws_server *server)
 {
     struct cw_list_node *node;
     while ((node = cw_list_first(&server->closing)) != NULL) {
-        struct cw_connection *connection = CW_CONTAINER(node, struct cw_connection, closing);
-        if (connection->close_at_ms > server->node->now_ms)
+        const struct cw_ending *ending = CW_CONST_CONTAINER(node, struct cw_ending, closing);
+        if (ending->close_at_ms > server->node->now_ms)
             return;
         cw_list_remove(node);
-        cw_connection_kill(connection);
+        cw_connection_kill(ending->connection);
     }
 }
 
@@ -147,9 +192,9 @@ static void close_connection(struct cw_channel *channel, int code, const char *r
     struct cw_connection *connection = channel->connection;
     if (connection == NULL || connection->is_closing)
         return;
-    connection->close_frame = create_close_frame(code, reason);
+    int rc = set_close_frame(connection, create_close_frame(code, reason));
     begin_closing(connection);
-    if (connection->close_frame == NULL)
+    if (rc < 0)
         cw_connection_kill(connection);
     set_paused(connection, false); /* to hear the answer */
     request_flush(channel);
@@ -213,10 +258,10 @@ static struct cw_buf *create_refusal(const struct cw_request *request)
 /* Tells a client why it is not let in. */
 static void turn_away(struct cw_connection *connection, const struct cw_request *request)
 {
-    connection->close_frame = create_refusal(request);
+    int rc = set_close_frame(connection, create_refusal(request));
     CW_STAT(closes_total)[cw_stats_close_index(request->refusal.code)] += 1;
     begin_closing(connection);
-    if (connection->close_frame == NULL)
+    if (rc < 0)
         cw_connection_kill(connection);
     cw_flush_connection(connection);
 }
@@ -289,20 +334,23 @@ static void handle_message(struct cw_connection *connection, struct cw_bytes mes
 /* Keeps a piece of a message; `expected` bytes of it are known to follow. */
 static int keep_piece(struct cw_connection *connection, struct cw_bytes piece, size_t expected)
 {
-    size_t size = connection->partial_size + piece.size;
-    if (size > connection->partial_capacity) {
+    struct cw_partial *partial = connection->partial;
+    size_t size = (partial != NULL ? partial->size : 0) + piece.size;
+    if (partial == NULL || size > partial->capacity) {
         size_t capacity = size + expected;
-        if (capacity < connection->partial_capacity * 2)
-            capacity = connection->partial_capacity * 2;
-        char *partial = realloc(connection->partial, capacity);
-        if (partial == NULL)
+        if (partial != NULL && capacity < partial->capacity * 2)
+            capacity = partial->capacity * 2;
+        struct cw_partial *grown = realloc(partial, sizeof(*grown) + capacity);
+        if (grown == NULL)
             return CW_ERR_NOMEM;
-        connection->partial = partial;
-        connection->partial_capacity = capacity;
+        if (partial == NULL)
+            grown->size = 0;
+        grown->capacity = capacity;
+        connection->partial = partial = grown;
     }
     if (piece.size > 0)
-        memcpy(connection->partial + connection->partial_size, piece.data, piece.size);
-    connection->partial_size = size;
+        memcpy(partial->data + partial->size, piece.data, piece.size);
+    partial->size = size;
     return CW_OK;
 }
 
@@ -328,7 +376,7 @@ int cw_connection_on_receive(struct cw_connection *connection, const void *data,
     size_t max = connection->server->node->limits.max_message;
     if (connection->is_packed)
         max = cw_deflate_bound(max);
-    size_t known = connection->partial_size + size;
+    size_t known = (connection->partial != NULL ? connection->partial->size : 0) + size;
     if (known > max || remaining > max - known) {
         close_for(connection, CLOSE_TOO_BIG, "message too big");
         return 0;
@@ -347,11 +395,9 @@ int cw_connection_on_receive(struct cw_connection *connection, const void *data,
         return 0;
 
     /* A handler may close the connection, which drops what it has: so it is taken out first. */
-    char *message = connection->partial;
-    size_t message_size = connection->partial_size;
+    struct cw_partial *message = connection->partial;
     connection->partial = NULL;
-    connection->partial_size = connection->partial_capacity = 0;
-    handle_message(connection, cw_bytes_make(message, message_size));
+    handle_message(connection, cw_bytes_make(message->data, message->size));
     free(message);
     return 0;
 }
@@ -404,11 +450,11 @@ int cw_connection_on_peer_close(struct cw_connection *connection, const void *da
         connection->is_close_sent = true;
         return 0;
     }
-    if (connection->close_frame == NULL) {
-        connection->close_frame = code == CLOSE_NO_CODE
-                                      ? cw_frame_create(CW_FRAME_CLOSE, cw_bytes_make(NULL, 0))
-                                      : create_close_frame(code, NULL);
-        if (connection->close_frame == NULL)
+    if (cw_connection_close_frame(connection) == NULL) {
+        struct cw_buf *answer = code == CLOSE_NO_CODE
+                                    ? cw_frame_create(CW_FRAME_CLOSE, cw_bytes_make(NULL, 0))
+                                    : create_close_frame(code, NULL);
+        if (set_close_frame(connection, answer) < 0)
             return -1;
     }
     connection->is_closing = true;
@@ -430,9 +476,9 @@ void cw_connection_on_unbind(struct cw_connection *connection)
         /* There are broken frames for which the library closes without a close frame. */
         if (lws_get_close_length(connection->wsi) == 0 &&
             cw_socket_is_peer_there(connection->wsi)) {
-            cw_buf_unref(connection->close_frame);
-            connection->close_frame =
-                create_close_frame(is_ending ? CLOSE_GOING_AWAY : CLOSE_PROTOCOL, NULL);
+            (void)set_close_frame(
+                connection,
+                create_close_frame(is_ending ? CLOSE_GOING_AWAY : CLOSE_PROTOCOL, NULL));
             cw_flush_connection(connection);
         }
         if (!connection->is_closing)
@@ -454,8 +500,8 @@ static int final_code(const struct cw_connection *connection, const char **ret_r
     }
     const unsigned char *payload = NULL;
     size_t size = 0;
-    if (connection->close_frame != NULL) {
-        struct cw_bytes own = cw_frame_payload(connection->close_frame);
+    if (cw_connection_close_frame(connection) != NULL) {
+        struct cw_bytes own = cw_frame_payload(cw_connection_close_frame(connection));
         payload = (const unsigned char *)own.data;
         size = own.size;
     } else if (lws_get_close_length(connection->wsi) > 0) {
@@ -474,7 +520,6 @@ static int final_code(const struct cw_connection *connection, const char **ret_r
 
 void cw_connection_on_closed(struct cw_connection *connection)
 {
-    cw_list_remove(&connection->closing);
     cw_list_remove(&connection->resumed);
     drop_partial(connection);
     connection->is_closing = connection->is_close_sent = true;
@@ -488,5 +533,5 @@ void cw_connection_on_closed(struct cw_connection *connection)
         channel->connection = NULL;
         cw_channel_closed(channel, code, reason);
     }
-    connection->close_frame = cw_buf_unref(connection->close_frame);
+    destroy_ending(connection);
 }

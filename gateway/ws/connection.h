@@ -28,27 +28,40 @@ struct cw_request;
 struct cw_ws_server;
 struct lws;
 
+struct cw_partial; /* connection.c's */
+
+/** What only a connection that ends has. */
+struct cw_ending {
+    struct cw_list_node closing; /* in cw_ws_server.closing */
+    struct cw_connection *connection;
+    struct cw_buf *close_frame; /* owned: ours; NULL: none */
+    int64_t close_at_ms;        /* when closing: no longer than this */
+};
+
 /** In the library's memory for the connection, which is zeroed before the 101 and freed with it. */
 struct cw_connection {
     struct lws *wsi; /* NULL: not yet a WebSocket */
     struct cw_ws_server *server;
     struct cw_channel *channel;  /* NULL: a client that is let in only to be told why not */
-    struct cw_list_node closing; /* in cw_ws_server.closing */
     struct cw_list_node resumed; /* in cw_ws_server.resumed */
-    int64_t close_at_ms;         /* when closing: no longer than this */
-    char *partial;               /* owned: the beginning of a message; NULL: none */
-    size_t partial_size, partial_capacity;
-    struct cw_buf *close_frame; /* owned: ours; NULL: none */
-    uint16_t peer_code;         /* of the peer's close frame, 1005: none in it; 0: none seen */
-    bool is_closing;            /* no more data in either direction */
-    bool is_close_sent;         /* the close frame is the library's or the kernel's */
-    bool is_blocked;            /* the socket is full, its writability is awaited */
-    bool is_packed;             /* the message that comes in is compressed */
+    struct cw_partial *partial;  /* owned: the beginning of a message; NULL: none */
+    struct cw_ending *ending;    /* owned; NULL: it goes on, or there was no memory */
+    uint16_t peer_code;          /* of the peer's close frame, 1005: none in it; 0: none seen */
+    bool is_closing;             /* no more data in either direction */
+    bool is_close_sent;          /* the close frame is the library's or the kernel's */
+    bool is_blocked;             /* the socket is full, its writability is awaited */
+    bool is_packed;              /* the message that comes in is compressed */
     bool is_paused;
     bool is_held_back;      /* the 101 waits in the kernel for the first frame */
     bool is_opening;        /* cw_channel_open() is running */
     bool is_opening_paused; /* and asked for a pause */
 };
+
+/** Our close frame, made and perhaps sent; NULL: none. */
+static inline struct cw_buf *cw_connection_close_frame(const struct cw_connection *connection)
+{
+    return connection->ending != NULL ? connection->ending->close_frame : NULL;
+}
 
 /** What every channel of the server is given. */
 extern const struct cw_transport cw_connection_transport;

@@ -76,7 +76,7 @@ static bool write_front(struct cw_connection *connection, struct cw_outbox *outb
 /* The oldest frames together, and the close frame if it comes next. */
 static bool write_frames(struct cw_connection *connection, struct cw_outbox *outbox)
 {
-    const struct cw_buf *last = connection->close_frame;
+    const struct cw_buf *last = cw_connection_close_frame(connection);
     if (outbox->count == 1 && last == NULL)
         return write_front(connection, outbox);
 
@@ -118,10 +118,10 @@ void cw_flush_connection(struct cw_connection *connection)
         if (outbox != NULL && !cw_outbox_is_empty(outbox)) {
             if (!write_frames(connection, outbox))
                 return;
-        } else if (connection->close_frame != NULL) {
+        } else if (cw_connection_close_frame(connection) != NULL) {
+            struct cw_buf *last = cw_connection_close_frame(connection);
             connection->is_close_sent = true;
-            if (!write_bytes(connection, connection->close_frame->data,
-                             connection->close_frame->size, 0))
+            if (!write_bytes(connection, last->data, last->size, 0))
                 return;
         } else {
             if (connection->channel != NULL)

@@ -33,16 +33,15 @@
 
 /* What is watched of one socket. */
 struct watch {
-    struct cw_loop *loop;
     struct lws *wsi;
-    uint64_t id; /* never used again: tells a socket from its successor with the same number */
     struct event *write; /* NULL until first wanted */
     struct event read;
-    bool is_reading; /* as the library wants it */
-    bool is_writing;
-    bool is_held;    /* it is not read all the same */
-    bool is_watched; /* `read` is with the kernel: always if it is read, perhaps if not */
-    bool has_come;   /* something has, while it was not read */
+    uint32_t id;         /* tells a socket from its successor with the same number, in one turn */
+    bool is_reading : 1; /* as the library wants it */
+    bool is_writing : 1;
+    bool is_held : 1;    /* it is not read all the same */
+    bool is_watched : 1; /* `read` is with the kernel: always if it is read, perhaps if not */
+    bool has_come : 1;   /* something has, while it was not read */
 };
 
 struct cw_loop {
@@ -50,7 +49,7 @@ struct cw_loop {
     struct lws_context *context; /* NULL until attached */
     struct watch **watches;      /* by file descriptor */
     size_t capacity;
-    uint64_t next_id;
+    uint32_t next_id;
     size_t read_bytes;     /* since the last read began */
     size_t inflated_bytes; /* of the socket that is being read, in this turn */
     struct event post_turn;
@@ -98,7 +97,7 @@ static void read_socket(struct cw_loop *loop, int fd)
     if (watch == NULL || loop->context == NULL)
         return;
 
-    uint64_t id = watch->id;
+    uint32_t id = watch->id;
     loop->inflated_bytes = 0;
     for (int i = 0; i < READS_PER_TURN; i++) {
         loop->read_bytes = 0;
@@ -122,7 +121,7 @@ static void on_readable(evutil_socket_t fd, short events, void *arg)
 {
     (void)events;
     struct watch *watch = arg;
-    struct cw_loop *loop = watch->loop;
+    struct cw_loop *loop = loop_of(watch->wsi);
     if (!watch->is_reading || watch->is_held) {
         event_del(&watch->read); /* it would be told again and again */
         watch->is_watched = false;
@@ -136,8 +135,8 @@ static void on_readable(evutil_socket_t fd, short events, void *arg)
 static void on_writable(evutil_socket_t fd, short events, void *arg)
 {
     (void)events;
-    struct watch *watch = arg;
-    struct cw_loop *loop = watch->loop;
+    const struct watch *watch = arg;
+    struct cw_loop *loop = loop_of(watch->wsi);
     cw_loop_request_post_turn(loop);
     if (loop->context != NULL)
         service(loop, fd, LWS_POLLOUT);
@@ -249,7 +248,6 @@ static int on_begin(struct lws *wsi)
     struct watch *watch = calloc(1, sizeof(*watch));
     if (watch == NULL)
         return 1;
-    watch->loop = loop;
     watch->wsi = wsi;
     watch->id = loop->next_id++;
     event_assign(&watch->read, loop->options.event_base, fd, EV_READ | EV_PERSIST, on_readable,
@@ -280,8 +278,9 @@ static void set_writing(struct watch *watch, bool is_on)
     if (watch->is_writing == is_on)
         return;
     if (is_on && watch->write == NULL)
-        watch->write = event_new(watch->loop->options.event_base, event_get_fd(&watch->read),
-                                 EV_WRITE | EV_PERSIST, on_writable, watch);
+        watch->write =
+            event_new(loop_of(watch->wsi)->options.event_base, event_get_fd(&watch->read),
+                      EV_WRITE | EV_PERSIST, on_writable, watch);
     if (watch->write == NULL)
         return;
     if (is_on)
