@@ -216,4 +216,4 @@ class Script(ScriptCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(limit=110)

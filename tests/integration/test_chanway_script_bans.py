@@ -69,4 +69,4 @@ class Bans(ScriptCase, ChannelsCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(limit=110)

@@ -21,4 +21,4 @@ class Verbs(VerbsCase, Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(limit=110)

@@ -55,4 +55,4 @@ class Failover(Runner, Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(limit=110)

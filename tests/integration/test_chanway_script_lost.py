@@ -213,4 +213,4 @@ class Wrong(Runner, Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(limit=110)

@@ -74,4 +74,4 @@ class Slots(Runner, Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(limit=110)

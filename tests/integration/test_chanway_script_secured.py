@@ -83,4 +83,4 @@ class Secured(Runner, Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(limit=110)

@@ -20,4 +20,4 @@ class Verbs(VerbsCase, Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(limit=110)

@@ -235,4 +235,4 @@ class Events(ScriptCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(limit=110)
