@@ -8,20 +8,20 @@
 # The script has given `redis` (the URL), `prefix`, `name`, `here`, `stdin`, and warn and die.
 # shellcheck disable=SC2154
 
-kind=                      # one, sentinel, cluster, shards
-given=()                   # "host port" of each that the URL names; empty: a unix socket
-watched=                   # what the Sentinels call the primary
+kind=                       # one, sentinel, cluster, shards
+given=()                    # "host port" of each that the URL names; empty: a unix socket
+watched=                    # what the Sentinels call the primary
 options=(--no-auth-warning) # redis-cli's words, whichever server it is
-tls=()                     # those of them for TLS
-servers=()                 # "host port" of each that has keys
-ranges=()                  # "first last server": slots
-asked=                     # how the server that is asked is called
-connection=()              # redis-cli's words for it
-key=                       # what the question is about
-located=                   # the key that it was chosen for
-up=()                      # those that answer
-is_whole=true              # no server is missing
-patience=10                # seconds that a server has for an answer
+tls=()                      # those of them for TLS
+servers=()                  # "host port" of each that has keys
+ranges=()                   # "first last server": slots
+asked=                      # how the server that is asked is called
+connection=()               # redis-cli's words for it
+key=                        # what the question is about
+located=                    # the key that it was chosen for
+up=()                       # those that answer
+is_whole=true               # no server is missing
+patience=10                 # seconds that a server has for an answer
 
 # --- The address -------------------------------------------------------------------------------
 
@@ -108,6 +108,7 @@ read_url() {
         ;;
     shards)
         read_hosts "$rest" 6379
+        [ -z "$(printf '%s\n' "${given[@]}" | sort | uniq -d)" ] || die "--redis: a server is named twice"
         read_database "$path"
         ;;
     esac
@@ -321,9 +322,9 @@ prepare_everywhere() {
         use 0
         demand ask_here PING
         up=(0)
-        return
+    else
+        find_up || exit 1
     fi
-    find_up || exit 1
     for range in "${ranges[@]}"; do
         read -r first last _ <<<"$range"
         slots=$((slots + last - first + 1))

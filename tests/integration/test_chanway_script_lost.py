@@ -193,12 +193,13 @@ class Wrong(Runner, Case):
                 ("redis+cluster://", "host is missing"),
                 (f"redis-shards://{here},h:x", "'h:x' is not host[:port]"),
                 (f"redis-shards://{here}/x", "'x' is no database"),
+                (f"redis-shards://{here},{here}", "named twice"),
                 (f"redis://{here},{here}", "redis-shards://"),
                 (f"redis+sentinel://{here}", "/NAME"),
                 (f"http://{here}", "use redis://host:port")):
             with self.subTest(url=url):
                 self.assertFails(says, "groups", "--redis", url)
-        for url in (f"redis-shards://{here}", f"redis-shards://{here}/", f"redis-shards://{here},{here}"):
+        for url in (f"redis-shards://{here}", f"redis-shards://{here}/", f"redis-shards://{here}/0"):
             self.ok("groups", "--redis", url)
 
     def test_slots_are_those_of_redis(self):
