@@ -28,7 +28,7 @@
 typedef void (*cw_tip_fn)(void *arg, int rc, struct cw_position tip);
 typedef void (*cw_flag_fn)(void *arg, int rc, bool flag);
 
-/** cw_node_publish: append, give an id, publish. `key`: the group's base key. */
+/** cw_node_append, with a key cw_node_publish: append, give an id, publish. `key`: the group's base key. */
 CW_MUST_CHECK int cw_functions_publish(struct cw_endpoint *endpoint, const char *key,
                                        const struct cw_message *message,
                                        const struct cw_history_limits *limits, cw_published_fn fn,
@@ -40,7 +40,7 @@ CW_MUST_CHECK int cw_functions_publish(struct cw_endpoint *endpoint, const char 
 /** `published`: of each of the `count` messages, in order; NULL unless `rc` is CW_OK. */
 typedef void (*cw_published_many_fn)(void *arg, int rc, const struct cw_published *published,
                                      size_t count);
-/** cw_node_publish_many: the same for up to CW_FUNCTIONS_PUBLISH_MAX messages without keys. */
+/** cw_node_append: the same for up to CW_FUNCTIONS_PUBLISH_MAX messages without keys. */
 CW_MUST_CHECK int cw_functions_publish_many(struct cw_endpoint *endpoint, const char *key,
                                             const struct cw_message *messages, size_t count,
                                             const struct cw_history_limits *limits,

@@ -6,10 +6,47 @@
 #include "base/stats.h"
 #include "functions_call.h"
 
-#define ARGS_BEFORE_MESSAGES 5
-#define ARGS_OF_MESSAGE      4
+#define ARGS_BEFORE_BODIES 5
+#define BODY_HEAD_MAX      (3 + 5 + 5) /* array, type, flags; heads of two strings */
+#define SMALL_BODY         1024
 
 static const char *const digits[] = {"0", "1", "2"};
+
+/* --- bodies: MessagePack's [type, flags, from, payload] --------------------------------------- */
+
+static char *write_string(char *out, struct cw_bytes text)
+{
+    if (text.size < 32) {
+        *out++ = (char)(0xa0 | text.size);
+    } else {
+        int bytes = text.size <= UINT8_MAX ? 1 : text.size <= UINT16_MAX ? 2 : 4;
+        *out++ = (char)(bytes == 1 ? 0xd9 : bytes == 2 ? 0xda : 0xdb);
+        for (int i = bytes - 1; i >= 0; i--)
+            *out++ = (char)(text.size >> (8 * i));
+    }
+    if (text.size > 0)
+        memcpy(out, text.data, text.size);
+    return out + text.size;
+}
+
+static size_t body_size_max(const struct cw_message *message)
+{
+    return BODY_HEAD_MAX + message->from.size + message->payload.size;
+}
+
+/* Room for body_size_max() bytes. */
+static struct cw_bytes write_body(char *out, const struct cw_message *message)
+{
+    char *end = out;
+    *end++ = (char)0x94;
+    *end++ = (char)message->type;
+    *end++ = message->skips_sender ? 1 : 0;
+    end = write_string(end, message->from);
+    end = write_string(end, message->payload);
+    return cw_bytes_make(out, (size_t)(end - out));
+}
+
+/* --- one message ------------------------------------------------------------------------------ */
 
 static void on_published(struct cw_redis_request *request, int rc, const redisReply *reply)
 {
@@ -19,12 +56,12 @@ static void on_published(struct cw_redis_request *request, int rc, const redisRe
         int64_t took_us = cw_clock_us() - request->sent_us;
         cw_histogram_add(&CW_STAT(publish_latency_seconds), took_us);
         CW_PROBE2(published, 1, took_us);
-        if (!is_array(reply, 2) || reply->element[0]->str == NULL) {
+        const redisReply *id = is_array(reply, 2) ? reply->element[0] : reply;
+        if (id->str == NULL) {
             rc = CW_ERR_INTERNAL;
         } else {
-            struct cw_bytes id = bytes_of(reply->element[0]);
-            published.is_logged = cw_position_parse(id, &published.position);
-            published.is_duplicate = reply->element[1]->integer == 1;
+            published.is_logged = cw_position_parse(bytes_of(id), &published.position);
+            published.is_duplicate = id != reply && reply->element[1]->integer == 1;
         }
     }
     if (rc == CW_OK)
@@ -34,11 +71,9 @@ static void on_published(struct cw_redis_request *request, int rc, const redisRe
     free(call);
 }
 
-int cw_functions_publish(struct cw_endpoint *endpoint, const char *key,
-                         const struct cw_message *message, const struct cw_history_limits *limits,
-                         cw_published_fn fn, void *arg)
+static int publish_with_key(struct cw_endpoint *endpoint, struct call *call, const char *key,
+                            const struct cw_message *message, struct cw_bytes cfg)
 {
-    char cfg[CFG_SIZE];
     struct cw_bytes args[] = {
         cw_bytes_make("FCALL", 5),
         cw_bytes_make("cw_node_publish", 15),
@@ -48,19 +83,61 @@ int cw_functions_publish(struct cw_endpoint *endpoint, const char *key,
         cw_bytes_make(digits[message->skips_sender ? 1 : 0], 1),
         message->from,
         message->payload,
-        write_limits(cfg, limits),
+        cfg,
         message->key,
     };
+    return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
+}
+
+static int append_bodies(struct cw_endpoint *endpoint, struct call *call, const char *key,
+                         const struct cw_message *messages, size_t count, struct cw_bytes cfg)
+{
+    struct cw_bytes args[ARGS_BEFORE_BODIES + CW_FUNCTIONS_PUBLISH_MAX] = {
+        cw_bytes_make("FCALL", 5),
+        cw_bytes_make("cw_node_append", 14),
+        cw_bytes_make("1", 1),
+        cw_bytes_text(key),
+        cfg,
+    };
+    char small[SMALL_BODY];
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += body_size_max(&messages[i]);
+    char *space = size <= sizeof(small) ? small : malloc(size);
+    if (space == NULL) {
+        free(call);
+        return CW_ERR_NOMEM;
+    }
+    char *at = space;
+    for (size_t i = 0; i < count; i++) {
+        args[ARGS_BEFORE_BODIES + i] = write_body(at, &messages[i]);
+        at += args[ARGS_BEFORE_BODIES + i].size;
+    }
+    int rc = send_call(endpoint, call, args, ARGS_BEFORE_BODIES + count);
+    if (space != small)
+        free(space);
+    return rc;
+}
+
+int cw_functions_publish(struct cw_endpoint *endpoint, const char *key,
+                         const struct cw_message *message, const struct cw_history_limits *limits,
+                         cw_published_fn fn, void *arg)
+{
+    char space[CFG_SIZE];
+    struct cw_bytes cfg = write_limits(space, limits);
     struct call *call = create_call(on_published, arg);
     if (call != NULL)
         call->fn.published = fn;
-    int rc = send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
+    int rc = message->key.size > 0 ? publish_with_key(endpoint, call, key, message, cfg)
+                                   : append_bodies(endpoint, call, key, message, 1, cfg);
     if (rc == CW_OK)
         CW_STAT(publish_sent_total)++;
     else
         CW_STAT(publish_refused_total)++;
     return rc;
 }
+
+/* --- several ---------------------------------------------------------------------------------- */
 
 /* The last one's id: the others' are those right before it. */
 static bool read_ids(const redisReply *reply, struct cw_published *published, size_t count)
@@ -102,23 +179,12 @@ int cw_functions_publish_many(struct cw_endpoint *endpoint, const char *key,
                               void *arg)
 {
     char cfg[CFG_SIZE];
-    struct cw_bytes
-        args[ARGS_BEFORE_MESSAGES + ARGS_OF_MESSAGE * (size_t)CW_FUNCTIONS_PUBLISH_MAX] = {
-            cw_bytes_text("FCALL"), cw_bytes_text("cw_node_publish_many"), cw_bytes_text("1"),
-            cw_bytes_text(key), write_limits(cfg, limits)};
-    size_t n = ARGS_BEFORE_MESSAGES;
-    for (size_t i = 0; i < count; i++) {
-        args[n++] = cw_bytes_make(digits[messages[i].type], 1);
-        args[n++] = cw_bytes_make(digits[messages[i].skips_sender ? 1 : 0], 1);
-        args[n++] = messages[i].from;
-        args[n++] = messages[i].payload;
-    }
     struct call *call = create_call(on_published_many, arg);
     if (call != NULL) {
         call->fn.published_many = fn;
         call->count = count;
     }
-    int rc = send_call(endpoint, call, args, n);
+    int rc = append_bodies(endpoint, call, key, messages, count, write_limits(cfg, limits));
     *(rc == CW_OK ? &CW_STAT(publish_sent_total) : &CW_STAT(publish_refused_total)) += count;
     return rc;
 }

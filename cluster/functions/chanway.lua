@@ -1,17 +1,18 @@
 #!lua name=chanway
--- chanway.lua - Chanway's functions in Redis: groups, channels, nodes, and the one writer of envelopes.
+-- chanway.lua - Chanway's functions in Redis: groups, channels, nodes, and the format of envelopes.
 --
 -- cw_NAME is the API of back ends and administrators: it checks everything it is given. cw_node_NAME
 -- is called by nodes, which have checked names and payloads already. Both are described in
--- cluster/README.md. The library is eight files in a row: this one (groups), chanway_channels.lua
--- (channels and nodes), chanway_checks.lua, chanway_inbox.lua (direct messages and requests),
--- chanway_limits.lua, chanway_limits_bans.lua, chanway_losses.lua and chanway_public.lua.
+-- cluster/README.md. The library is nine files in a row: this one (groups), chanway_append.lua
+-- (publishing), chanway_channels.lua (channels and nodes), chanway_checks.lua, chanway_inbox.lua (direct
+-- messages and requests), chanway_limits.lua, chanway_limits_bans.lua, chanway_losses.lua and
+-- chanway_public.lua.
 --
 -- A function has one key, an entity's base key; the entity's other keys are made of it, so all lie
 -- under one hash tag. Nothing here knows the prefix: one library serves every cluster of a Redis.
 --
 --   <p>:{g:G}    hash   e, o  epoch and offset of the last message: the last id outlives the stream
---                       b     the Lua state that opened the epoch
+--                       b     the Lua state that opened the epoch, and e
 --                       z, t  bytes ever appended; z as it was before the oldest entry (a lower bound)
 --                       m     there are members: the hash stays
 --                       w     some of them asked for presence: joins and leaves are published
@@ -35,7 +36,7 @@
 --
 -- While the library loads, Redis hides every global but `redis`: no library function up here.
 
-local VERSION = 13 -- raised with every change: nodes load the library when it is missing or older
+local VERSION = 14 -- raised with every change: nodes load the library when it is missing or older
 
 local DEFAULTS = '100 300000 8388608 100000'
 local CFG_SHAPE = 'cfg is "<size> <ttl ms> <bytes> <keys> [<payload max>]"'
@@ -49,6 +50,7 @@ local SCAN_COUNT = 16 -- of HSCAN: a batch is a few more, or the whole of a smal
 local CURSOR_MAX, TOLD_DIGITS = 64, 8 -- bytes of a members cursor; digits by which it names a member
 local LOSSES_MAX = 8 -- of a group that are remembered
 local PRESENCE_MAX = 128 -- members in one presence message
+local LOGS_MAX = 10000 -- groups whose state is known, some 400 bytes each
 
 -- The types of bodies: 0 json, 1 text, 2 bytes are clients' payloads, the others are read by nodes.
 local PRESENCE, CLOSE, ADD, REMOVE = 3, 8, 9, 10
@@ -116,14 +118,19 @@ local USES_ONE_KEY = {
   cw_node_bans_back = true,
 }
 
+-- The groups' states as the last calls left them (known_state).
+local logs, logs_count = {}, 0
+
 -- A function with one key of a kind and at least so many arguments.
 local function register_for_nodes(name, kind, least, callback, ...)
-  local shape, has_more_keys = KEY_SHAPES[kind], not USES_ONE_KEY[name]
+  local shape, known = KEY_SHAPES[kind], kind == 'g' and logs or {}
+  local has_more_keys = not USES_ONE_KEY[name]
   register(name, function(K, A)
-    if #K ~= 1 or #A < least or #K[1] > KEY_MAX or not string.find(K[1], shape) then
+    local k = K[1]
+    if #K ~= 1 or #A < least or (not known[k] and (#k > KEY_MAX or not string.find(k, shape))) then
       return bad(string.format('%s: one key of the kind %s, at least %d arguments', name, kind, least))
     end
-    local problem = has_more_keys and check_whole(K[1])
+    local problem = has_more_keys and check_whole(k)
     return problem or callback(K, A)
   end, ...)
 end
@@ -166,6 +173,36 @@ local function read_state(k)
   return redis.call('HMGET', k, 'e', 'b', 'o', 'z', 't', 'm', 'cfg', 'w')
 end
 
+-- Reading eight fields of a hash costs more than all else that a publish does beside XADD and SPUBLISH.
+-- Only the Lua state that opened an epoch appends to it, so a state that it knows holds as long as the
+-- epoch is in the hash as it was opened. Whatever else writes into the hash forgets what is known.
+local function forget_state(k)
+  if logs[k] then logs[k], logs_count = nil, logs_count - 1 end
+end
+
+local function known_state(k)
+  local state = logs[k]
+  if not state then return read_state(k) end
+  if state[M] then
+    if redis.call('HGET', k, 'b') == state[B] then return state end
+  else -- members may have come while a slot was on another server
+    local now = redis.call('HMGET', k, 'b', 'm')
+    if now[1] == state[B] and not now[2] then return state end
+  end
+  forget_state(k)
+  return read_state(k)
+end
+
+-- `state` is that of a group with history to which this Lua state has appended.
+local function know_state(k, state)
+  forget_state(k)
+  if logs_count == LOGS_MAX then
+    for other in pairs(logs) do logs[other] = nil end
+    logs_count = 0
+  end
+  logs[k], logs_count = state, logs_count + 1
+end
+
 -- The limits that hold for a call that was handed `given` (nil: none; the limits are nil if it is no
 -- cfg), and `given` if the group has to remember it.
 local function choose_limits(state, given)
@@ -177,7 +214,9 @@ end
 -- What was published while history was off is in no log: whoever was there before must hear of a gap.
 -- So there is no `o`, and the next epoch has no predecessor.
 local function remember_limits(k, state, given, limits)
+  forget_state(k)
   redis.call('HSET', k, 'cfg', given)
+  state[CFG] = given
   if limits.size == 0 and state[O] then
     redis.call('HDEL', k, 'o', 'b', 'z', 't')
     redis.call('UNLINK', k .. ':h')
@@ -195,6 +234,7 @@ local function settle(k, state, limits, was_fresh)
   if state[M] then return end
   if was_fresh and redis.call('EXISTS', k .. ':m') == 1 then
     redis.call('HSET', k, 'm', '1') -- they came before there was anything to remember
+    state[M] = '1'
   else
     redis.call('PEXPIRE', k, limits.keep)
   end
@@ -252,8 +292,23 @@ local function pack_body(kind, flags, from, payload)
   return string.char(148, kind, flags) .. text_head(#from) .. from .. text_head(#payload) .. payload
 end
 
+-- What of a state is needed as numbers, and at every append.
+local function count_state(k, state)
+  state.h, state.before = k .. ':h', state[E] .. '-'
+  state.offset, state.bytes, state.trimmed = tonumber(state[O]), tonumber(state[Z]), tonumber(state[T])
+end
+
+-- May the next message go on in the epoch? What another Lua state opened may have lost its end.
+local function is_ours(k, state)
+  if logs[k] == state then return true end
+  if not boot or not state[E] or not state[O] or state[B] ~= boot .. ' ' .. state[E] then return false end
+  count_state(k, state)
+  return true
+end
+
 -- Opens an epoch later than everything known; its first entry says which id was the last before.
-local function append_first(k, h, state, limits, body)
+local function append_first(k, state, limits, body)
+  local h = k .. ':h'
   local previous = state[O] and state[E] .. '-' .. state[O] or ''
   local old = tonumber(state[E]) or 0
   local tip, z = stream_tip(h)
@@ -266,27 +321,35 @@ local function append_first(k, h, state, limits, body)
   z = string.format('%.0f', z + #body)
   local id = redis.call('XADD', h, 'MAXLEN', '~', limits.size_text, epoch .. '-1',
     'd', body, 's', z, 'p', previous)
-  redis.call('HSET', k, 'e', epoch, 'b', boot_token(), 't', '0')
-  state[E], state[B], state[O], state[Z], state[T] = epoch, boot, '1', z, '0'
+  local opener = boot_token() .. ' ' .. epoch
+  redis.call('HSET', k, 'e', epoch, 'b', opener, 't', '0')
+  state[E], state[B], state[O], state[Z], state[T] = epoch, opener, '1', z, '0'
+  count_state(k, state)
   redis.call('SPUBLISH', k, pack_id(id, previous) .. body)
   return id
 end
 
-local function append_next(k, h, state, limits, body)
-  local offset = string.format('%d', state[O] + 1) -- an integer of C has 64 bits; tostring would round
-  local z = string.format('%d', state[Z] + #body)
-  local id = redis.pcall('XADD', h, 'MAXLEN', '~', limits.size_text, state[E] .. '-' .. offset,
-    'd', body, 's', z)
-  if type(id) == 'table' then return nil end -- somebody put a later entry there
-  state[O], state[Z] = offset, z
-  redis.call('SPUBLISH', k, pack_id(id) .. body)
-  return id
+-- Appends bodies[i] and those after it to the epoch; the number of the next one (the last plus 1, unless
+-- somebody put a later entry there) and the id of the last. This loop is what publishing costs.
+local function append_next(k, state, limits, bodies, i, id)
+  local call, format, h, before, size = redis.pcall, string.format, state.h, state.before, limits.size_text
+  local offset, bytes, o, z = state.offset, state.bytes, state[O], state[Z]
+  while i <= #bodies do
+    local body = bodies[i]
+    local next_o, next_z = format('%d', offset + 1), format('%d', bytes + #body) -- tostring would round
+    local next_id = before .. next_o
+    if type(call('XADD', h, 'MAXLEN', '~', size, next_id, 'd', body, 's', next_z)) == 'table' then break end
+    id, i, o, z, offset, bytes = next_id, i + 1, next_o, next_z, offset + 1, bytes + #body
+    redis.call('SPUBLISH', k, (HEADS[#id] or text_head(#id)) .. id .. '\192' .. body)
+  end
+  state.offset, state.bytes, state[O], state[Z] = offset, bytes, o, z
+  return i, id
 end
 
 -- Removes the oldest entries until the bodies are `bytes` together; the last one stays whatever its
 -- size. z - t is never less than their sum: as long as that fits, no entry has to be looked at.
-local function trim_bytes(k, h, state, bytes)
-  if state[Z] - state[T] <= bytes then return end
+local function trim_bytes(k, state, bytes)
+  local h = state.h
   local left, base = redis.call('XLEN', h), nil
   for _ = 1, TRIM_MAX do
     local first = redis.call('XRANGE', h, '-', '+', 'COUNT', 1)[1]
@@ -294,123 +357,43 @@ local function trim_bytes(k, h, state, bytes)
     local after = tonumber(field_of(first[2], 's'))
     if after then
       base = after - #field_of(first[2], 'd')
-      if left <= 1 or state[Z] - base <= bytes then break end
+      if left <= 1 or state.bytes - base <= bytes then break end
       base = after
     end
     redis.call('XDEL', h, first[1])
     left = left - 1
-    if after and state[Z] - base <= bytes then break end
+    if after and state.bytes - base <= bytes then break end
   end
-  if base then redis.call('HSET', k, 't', string.format('%.0f', base)) end
+  if base then
+    state.trimmed = base
+    redis.call('HSET', k, 't', string.format('%.0f', base))
+  end
 end
 
--- Appends to the log of `k` and publishes; returns the id, '' without history. finish_append must follow.
-local function append(k, state, limits, body)
+-- Appends bodies[first] and those after it to the log of `k` and publishes them; the id of the last, ''
+-- without history. `new_cfg` is nil if the group knows it already.
+local function append(k, state, limits, new_cfg, bodies, first)
+  local was_fresh, id, i = is_fresh(state), '', first
+  if new_cfg then remember_limits(k, state, new_cfg, limits) end
   if limits.size == 0 then
-    redis.call('SPUBLISH', k, '\160\192' .. body) -- id '', no predecessor
+    for n = first, #bodies do redis.call('SPUBLISH', k, '\160\192' .. bodies[n]) end -- id '', none before
+    settle(k, state, limits, was_fresh)
     return ''
   end
-  local h, id = k .. ':h', nil
-  if state[B] == boot and boot and state[O] then id = append_next(k, h, state, limits, body) end
-  return id or append_first(k, h, state, limits, body)
-end
-
--- Once after the last append of a call.
-local function finish_append(k, state, limits, was_fresh)
-  if limits.size > 0 then
-    redis.call('HSET', k, 'o', state[O], 'z', state[Z])
-    trim_bytes(k, k .. ':h', state, limits.bytes)
-    redis.call('PEXPIRE', k .. ':h', limits.ttl)
+  if is_ours(k, state) then i, id = append_next(k, state, limits, bodies, i, id) end
+  while i <= #bodies do
+    id = append_first(k, state, limits, bodies[i])
+    i, id = append_next(k, state, limits, bodies, i + 1, id)
   end
-  settle(k, state, limits, was_fresh)
-end
-
--- === Idempotency ====================================================================================
-
--- The id a key was used for before, or nil. It is written once more: WAIT waits for what its connection
--- wrote, and who retries is to wait for the first one's replicas.
-local function find_key(k, key)
-  local found = k .. ':k0'
-  local id = redis.call('HGET', found, key)
-  if not id then
-    found = k .. ':k1'
-    id = redis.call('HGET', found, key)
-  end
-  if not id then return nil end
-  redis.call('HSET', found, key, id)
+  redis.call('HSET', k, 'o', state[O], 'z', state[Z])
+  if state.bytes - state.trimmed > limits.bytes then trim_bytes(k, state, limits.bytes) end
+  redis.call('PEXPIRE', state.h, limits.ttl)
+  if logs[k] ~= state then know_state(k, state) end
+  if not state[M] then settle(k, state, limits, was_fresh) end
   return id
-end
-
--- Nil, or the error if there is no room: a key is never forgotten early. The milliseconds in it say
--- when there will be.
-local function check_key_room(k, limits)
-  local used = redis.call('HLEN', k .. ':k0') + redis.call('HLEN', k .. ':k1')
-  if used < limits.keys then return nil end
-  local wait = redis.call('PTTL', k .. ':k1')
-  if wait < 0 then wait = math.max(redis.call('PTTL', k .. ':k0'), 0) end
-  return redis.error_reply(string.format('RATELIMITED %.0f ms: %.0f idempotency keys are remembered',
-    wait, used))
-end
-
--- A generation takes keys for KEY_MS and is kept for as long again: each is known for 1..2 KEY_MS.
-local function save_key(k, key, id)
-  local young = k .. ':k0'
-  local left = redis.call('PTTL', young)
-  if left > KEY_MS then
-    redis.call('HSET', young, key, id)
-    return
-  end
-  if left >= 0 then redis.call('RENAME', young, k .. ':k1') end -- that one has ended by now
-  redis.call('HSET', young, key, id)
-  redis.call('PEXPIRE', young, 2 * KEY_MS)
-end
-
--- Publishes one body; `new_cfg` is nil if the group knows it already. {id, is_duplicate}, or an error
--- before anything is written.
-local function publish(k, state, limits, new_cfg, body, key)
-  if key then
-    local id = find_key(k, key)
-    if id then return { id, 1 } end
-    local refusal = check_key_room(k, limits)
-    if refusal then return refusal end
-  end
-  local was_fresh = is_fresh(state)
-  if new_cfg then remember_limits(k, state, new_cfg, limits) end
-  local id = append(k, state, limits, body)
-  if key then save_key(k, key, id) end
-  finish_append(k, state, limits, was_fresh)
-  return { id, 0 }
 end
 
 -- === Groups, for nodes ==============================================================================
-
--- A: type flags from payload cfg key ('': none) -> {id, is_duplicate}
-local function node_publish(K, A)
-  if not is_kind(A[1]) or not is_kind(A[2]) then return bad('type and flags are numbers') end
-  local k, key = K[1], A[6] ~= '' and A[6] or nil
-  local state = read_state(k)
-  local limits, new_cfg = choose_limits(state, A[5])
-  if not limits then return bad(CFG_SHAPE) end
-  return publish(k, state, limits, new_cfg, pack_body(A[1], A[2], A[3], A[4]), key)
-end
-
--- A: cfg, then type flags from payload of each -> the last id
-local function node_publish_many(K, A)
-  local k = K[1]
-  local state = read_state(k)
-  local limits, new_cfg = choose_limits(state, A[1])
-  if not limits or #A % 4 ~= 1 then return bad('cfg, then four arguments a message') end
-  for i = 2, #A, 4 do
-    if not is_kind(A[i]) or not is_kind(A[i + 1]) then return bad('type and flags are numbers') end
-  end
-  local was_fresh, id = is_fresh(state), nil
-  if new_cfg then remember_limits(k, state, new_cfg, limits) end
-  for i = 2, #A, 4 do
-    id = append(k, state, limits, pack_body(A[i], A[i + 1], A[i + 2], A[i + 3]))
-  end
-  finish_append(k, state, limits, was_fresh)
-  return id
-end
 
 local function is_before(a, b)
   local a_epoch, a_offset = split_id(a)
@@ -525,8 +508,12 @@ local function node_join(K, A)
     remember_limits(k, state, new_cfg, limits)
     if limits.size == 0 then state[O] = false end
   end
-  if watch == '1' and not state[W] then redis.call('HSET', k, 'w', '1') end
+  if watch == '1' and not state[W] then
+    forget_state(k)
+    redis.call('HSET', k, 'w', '1')
+  end
   if not state[M] and (state[E] or state[CFG] or new_cfg or is_watched) then
+    forget_state(k)
     redis.call('HSET', k, 'm', '1')
     redis.call('PERSIST', k)
   end
@@ -576,6 +563,7 @@ local function node_leave(K, A)
   end
   if who and removed > 0 then publish_presence(k, false, who) end
   if redis.call('EXISTS', m) == 0 and redis.call('HDEL', k, 'm', 'w') > 0 then
+    forget_state(k)
     local limits = limits_of(redis.call('HGET', k, 'cfg') or DEFAULTS) or limits_of(DEFAULTS)
     redis.call('PEXPIRE', k, limits.keep)
   end
@@ -680,8 +668,6 @@ local function node_members(K, A)
   return page_members(K[1], A[1], math.max(tonumber(A[2]), 1), add_triple) or bad('no such cursor')
 end
 
-register_for_nodes('cw_node_publish', 'g', 6, node_publish)
-register_for_nodes('cw_node_publish_many', 'g', 5, node_publish_many)
 register_for_nodes('cw_node_read', 'g', 4, node_read, 'no-writes')
 register_for_nodes('cw_node_join', 'g', 5, node_join)
 register_for_nodes('cw_node_leave', 'g', 2, node_leave, 'allow-oom')

@@ -55,6 +55,7 @@ local function node_vouch(K, A)
   local state = read_state(k)
   local limits, was_fresh = choose_limits(state), is_fresh(state)
   if limits.size == 0 then return nothing end
+  forget_state(k)
   if not to then -- the next message opens an epoch that follows this one
     local lost = string.format('%.0f', math.max(now_us(), tonumber(A[1]) + 1))
     to = lost .. '-0'

@@ -19,7 +19,7 @@ end
 local function public_publish(K, A)
   local k, problem = check_key(K, 'g')
   if not k then return problem end
-  local state = read_state(k)
+  local state = known_state(k)
   local limits = choose_limits(state) or limits_of(DEFAULTS)
   local fault, kind, options = read_message(A, limits.payload)
   if fault then return fault end

@@ -32,6 +32,7 @@ SLICE = 8  # batches that are measured together
 CFG = "100 300000 8388608 100000"
 INBOX = "100 1048576"
 PAYLOAD = '{"text":"' + "x" * 189 + '"}'
+BODY = b"\x94\x00\x00\xd9\x24" + b"0" * 36 + b"\xd9\xc8" + PAYLOAD.encode()
 GROUP, MEMBERS, CHANNEL = "cw:{g:room}", "cw:{g:full}", "cw:{c:%s}"
 INBOX_CHANNEL = CHANNEL % uuid.UUID(int=2)
 
@@ -105,6 +106,8 @@ def rows(names):
         ("cw_version (a call that does nothing)", 1, lambda: ("FCALL_RO", "cw_version", 0)),
         ("cw_node_publish", 1,
          lambda: fcall("cw_node_publish", GROUP, 0, 0, everybody[0], PAYLOAD, CFG, "")),
+        ("cw_node_append", 1, lambda: fcall("cw_node_append", GROUP, CFG, BODY)),
+        ("cw_node_append, each of 10", 10, lambda: fcall("cw_node_append", GROUP, CFG, *[BODY] * 10)),
         ("cw_node_publish, no member", 1,
          lambda: fcall("cw_node_publish", "cw:{g:alone}", 0, 0, everybody[0], PAYLOAD, CFG, "")),
         ("cw_node_publish, no history", 1,

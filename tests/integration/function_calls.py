@@ -22,6 +22,7 @@ RIGHT = {
     "cw_nodes": (NODES,),
     "cw_node_publish": (GROUP, 1, 0, "", "x", DEFAULTS, ""),
     "cw_node_publish_many": (GROUP, DEFAULTS, 1, 0, "", "x"),
+    "cw_node_append": (GROUP, DEFAULTS, b"\x94\x01\x00\xa0\xa1x"),
     "cw_node_read": (GROUP, 0, 0, 10, 10),
     "cw_node_vouch": (GROUP, 1, 1),
     "cw_node_join": (GROUP, DEFAULTS, "n.1", 0, UUID, ""),

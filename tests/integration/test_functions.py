@@ -60,6 +60,56 @@ class Log(FunctionsCase):
         self.assertEqual(position(fresh)[1], 2)
         self.assertBad("FCALL", "cw_node_publish_many", 1, self.k, DEFAULTS, 1, 0, "me")
 
+    def append(self, *bodies, group=None, cfg=DEFAULTS):
+        return self.call("cw_node_append", group or self.k, cfg, *[msgpack.packb(body) for body in bodies])
+
+    def test_packed_bodies_are_appended_as_they_are(self):
+        before = self.publish("0")[0]
+        bodies = [[n % 3, n % 2, "me", "x" * n] for n in range(1, 300)]
+        last = self.append(*bodies, cfg=DEFAULTS.replace("100 ", "1000 "))
+        self.assertEqual(position(last), (position(before)[0], 300))
+        entries = [(position(identity), msgpack.unpackb(body)) for identity, _, body in self.read()[2]]
+        self.assertEqual(entries[1:], [((position(before)[0], 2 + n), body) for n, body in enumerate(bodies)])
+        self.assertEqual(self.append([1, 0, "", "x"], group=group_key("new"), cfg=OFF), b"")
+        self.assertEqual(position(self.append(*bodies[:2], group=group_key("fresh")))[1], 2)
+
+    def test_what_is_known_of_a_group_is_what_was_written_last(self):
+        one = [1, 0, "", "x"]
+        first = position(self.append(one))
+        self.assertGreater(self.r.pttl(self.k), 0)
+        for n in range(2, 6, 2):
+            self.join("u")
+            self.assertEqual(position(self.append(one)), (first[0], n))
+            self.assertEqual(self.r.pttl(self.k), -1, "there are members")
+            self.leave("u")
+            self.r.pexpire(self.k, 5000)
+            self.assertEqual(position(self.append(one)), (first[0], n + 1))
+            self.assertGreater(self.r.pttl(self.k), 5000, "there are none")
+        self.join("u", cfg="2 300000 8388608 9")
+        for _ in range(300):
+            self.append(one, cfg="2 300000 8388608 9")
+        self.assertLess(self.r.xlen(self.k + ":h"), 150)
+        self.assertEqual(self.r.hget(self.k, "o"), b"305")
+        self.r.hset(self.k, "b", "another")  # by a Lua state elsewhere: a slot of a Redis Cluster came back
+        self.assertGreater(position(self.append(one))[0], first[0])
+        self.r.hset(self.k, "m", "1")  # so, too
+        self.r.persist(self.k)
+        self.append(one)
+        self.assertEqual(self.r.pttl(self.k), -1)
+
+    def test_more_groups_than_are_known(self):
+        keys = [group_key(str(n)) for n in range(10050)]
+        epochs = []
+        for offset in (1, 2, 3):
+            pipe = self.r.pipeline(transaction=False)
+            for key in keys:
+                pipe.execute_command("FCALL", "cw_node_append", 1, key, DEFAULTS, b"\x94\x01\x00\xa0\xa1x")
+            found = [position(identity) for identity in pipe.execute()]
+            self.assertEqual({found_offset for _, found_offset in found}, {offset})
+            epochs.append([epoch for epoch, _ in found])
+        self.assertEqual(epochs[0], epochs[1])
+        self.assertEqual(epochs[0], epochs[2])
+
     def test_a_bad_cfg_is_refused_before_anything_is_written(self):
         for cfg in ("", "100", "100 300000 8388608", "a b c d", "-1 1 1 1", "1 2 3 4 5 6", " 1 2 3 4"):
             with self.subTest(cfg=cfg):

@@ -23,6 +23,7 @@ SCRIPT = [
     ("cw_node_publish", "group", 1, 0, "bob", "first", DEFAULTS, "k1"),
     ("cw_node_publish", "group", 1, 0, "bob", "first", DEFAULTS, "k1"),
     ("cw_node_publish_many", "group", "50 600000 10000 100", 1, 0, "", "second", 1, 1, "bob", "third"),
+    ("cw_node_append", "group", "50 600000 10000 100", b"\x94\x01\x00\xa0\xa5three", b"\x94\x01\x00\xa0\xa4four"),
     ("cw_publish", "group", "json", '{"n":4}', "FROM", "shop", "KEY", "k2"),
     ("cw_publish", "group", "text", "other words", "KEY", "k2"),
     ("cw_node_read", "group", 0, 0, 10, 100000),

@@ -371,6 +371,7 @@ static redisReply *run_function(struct fake_store *store, const struct cw_bytes 
         {"cw_version", version},
         {"cw_node_publish", fake_publish},
         {"cw_node_publish_many", fake_publish_many},
+        {"cw_node_append", fake_append},
         {"cw_node_read", read_log},
         {"cw_node_vouch", vouch},
         {"cw_node_join", join},

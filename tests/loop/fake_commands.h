@@ -31,6 +31,7 @@ struct fake_limits fake_limits_read(struct cw_bytes text);
 void fake_log_end(struct fake_group *group);
 struct redisReply *fake_publish(const struct fake_call *call);
 struct redisReply *fake_publish_many(const struct fake_call *call);
+struct redisReply *fake_append(const struct fake_call *call);
 
 struct fake_hash *fake_hash_find(const struct fake_store *store, struct cw_bytes key);
 const char *fake_hash_get(const struct fake_store *store, struct cw_bytes key,

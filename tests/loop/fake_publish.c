@@ -1,5 +1,6 @@
 /*
- * fake_publish.c - cw_node_publish and cw_node_publish_many as chanway.lua has them.
+ * fake_publish.c - cw_node_publish, cw_node_publish_many and cw_node_append as chanway_append.lua
+ * has them.
  */
 #include "base/writer.h"
 #include "envelope.h"
@@ -133,6 +134,31 @@ redisReply *fake_publish_many(const struct fake_call *call)
     for (size_t i = 1; i + 3 < call->count; i += 4) {
         struct cw_bytes args[] = {call->args[i],     call->args[i + 1], call->args[i + 2],
                                   call->args[i + 3], call->args[0],     {NULL, 0}};
+        struct fake_call one = {call->store, call->key, args, 6};
+        redisReply *reply = fake_publish(&one);
+        freeReplyObject(last);
+        last = fake_reply_text(cw_bytes_make(reply->element[0]->str, reply->element[0]->len));
+        freeReplyObject(reply);
+    }
+    return last;
+}
+
+redisReply *fake_append(const struct fake_call *call)
+{
+    redisReply *last = NULL;
+    for (size_t i = 1; i < call->count; i++) {
+        struct cw_message message;
+        if (cw_envelope_decode_body(call->args[i], &message) != CW_OK) {
+            freeReplyObject(last);
+            return NULL;
+        }
+        char type = (char)('0' + message.type);
+        struct cw_bytes args[] = {cw_bytes_make(&type, 1),
+                                  cw_bytes_text(message.skips_sender ? "1" : "0"),
+                                  message.from,
+                                  message.payload,
+                                  call->args[0],
+                                  {NULL, 0}};
         struct fake_call one = {call->store, call->key, args, 6};
         redisReply *reply = fake_publish(&one);
         freeReplyObject(last);

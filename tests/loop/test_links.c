@@ -159,7 +159,7 @@ static void a_server_that_has_become_a_replica_is_left(void **state)
 {
     struct path *path = *state;
     struct path_client *ann = path_member(path, 0, "room");
-    path->redis->fail_word = "cw_node_publish";
+    path->redis->fail_word = "cw_node_append";
     path->redis->fail_text = "READONLY You can't write against a read only replica.";
     path_say(ann, "{'op':'publish','id':1,'group':'room','data':1}");
     fake_time_run();

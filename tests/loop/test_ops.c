@@ -64,8 +64,8 @@ static void publish_behind_a_pending_join_of_its_group_waits_and_others_do_not(v
     path_say(ann, "{'op':'publish','id':3,'group':'hall','data':2}");
     path_say(ann, "{'op':'publish','id':4,'group':'room','data':3}");
     fake_time_run();
-    assert_int_equal(fake_redis_said(path->redis, "cw_node_publish|hall"), 1);
-    assert_int_equal(fake_redis_said(path->redis, "cw_node_publish|room"), 0);
+    assert_int_equal(fake_redis_said(path->redis, "cw_node_append|hall"), 1);
+    assert_int_equal(fake_redis_said(path->redis, "cw_node_append|room"), 0);
     path_expect_nothing(ann);
 
     fake_redis_release(path->redis, FAKE_PUSHES);
@@ -250,7 +250,7 @@ static void messages_above_a_joins_ok_come_after_it_however_late_that_is(void **
     path_say(ann, "{'op':'publish','id':3,'group':'room','data':1}");
     path_say(ann, "{'op':'publish','id':4,'group':'attic','data':2}");
     fake_time_run();
-    assert_int_equal(fake_redis_said(path->redis, "cw_node_publish|attic"), 1);
+    assert_int_equal(fake_redis_said(path->redis, "cw_node_append|attic"), 1);
     path_publish(far, "room", 1, 2);
     path_expect_nothing(ann);
     fake_redis_release(path->redis, FAKE_SUBSCRIBES);
@@ -397,7 +397,7 @@ static void timeout_of_what_was_handed_over_unavailable_of_what_waited(void **st
     fake_redis_release(path->redis, FAKE_CALLS);
     fake_time_run();
     path_expect_nothing(ann); /* answered once */
-    assert_int_equal(fake_redis_said(path->redis, "cw_node_publish|room"), 0);
+    assert_int_equal(fake_redis_said(path->redis, "cw_node_append|room"), 0);
 }
 
 static void a_join_that_succeeds_after_its_timeout_is_undone(void **state)
@@ -526,8 +526,8 @@ static void a_client_with_1024_unanswered_ops_is_not_read_until_half_are_answere
     fake_redis_release(path->redis, FAKE_CALLS);
     fake_time_run();
     assert_false(ann->is_paused);
-    assert_int_equal(fake_redis_said(path->redis, "cw_node_publish"), 1024);
-    assert_int_equal(fake_redis_said(path->redis, "cw_node_publish_many"), 1); /* the last two */
+    assert_int_equal(fake_redis_said(path->redis, "cw_node_append"),
+                     1024); /* the last two in one */
 }
 
 /* Calls. */
@@ -541,8 +541,7 @@ static void messages_of_one_turn_to_one_group_are_one_call(void **state)
     for (int i = 1; i <= count; i++)
         path_say(ann, "{'op':'publish','id':%d,'group':'room','data':%d}", i, i);
     fake_time_run();
-    assert_int_equal(fake_redis_said(path->redis, "cw_node_publish_many"), 1);
-    assert_int_equal(fake_redis_said(path->redis, "cw_node_publish"), 2);
+    assert_int_equal(fake_redis_said(path->redis, "cw_node_append"), 2);
     for (int i = 1; i <= count; i++)
         path_expect(ann, "{'op':'ok','id':%d,'epoch':'1','offset':%d}", i, i);
     path_expect_numbers(bob, "room", ann, 1, 1, (unsigned)count);
@@ -581,7 +580,7 @@ static void messages_that_wait_as_the_link_is_lost_are_unavailable(void **state)
     fake_time_run();
     path_expect_start(ann, "{'op':'error','id':1,'code':'unavailable'");
     path_expect_start(ann, "{'op':'error','id':2,'code':'unavailable'");
-    assert_int_equal(fake_redis_said(path->redis, "cw_node_publish"), 0);
+    assert_int_equal(fake_redis_said(path->redis, "cw_node_append"), 0);
 }
 
 static void beyond_what_may_be_in_flight_ops_are_refused(void **state)

@@ -157,6 +157,7 @@ static void refuse(struct simulation *sim)
     static const char *const words[] = {
         "cw_version",
         "cw_node_publish",
+        "cw_node_append",
         "cw_node_read",
         "cw_node_join",
         "cw_node_leave",
