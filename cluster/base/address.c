@@ -29,6 +29,16 @@ struct cw_address cw_address_make(const unsigned char *ip, size_t size, uint16_t
     return address;
 }
 
+struct cw_bytes cw_address_host(const char *text)
+{
+    if (text[0] == '[')
+        return cw_bytes_make(text + 1, strcspn(text + 1, "]"));
+    const char *colon = strchr(text, ':');
+    if (colon == NULL || strchr(colon + 1, ':') != NULL) /* no port: IPv6 has several */
+        return cw_bytes_text(text);
+    return cw_bytes_make(text, (size_t)(colon - text));
+}
+
 struct cw_address cw_address_of_sockaddr(const struct sockaddr_storage *sockaddr)
 {
     if (sockaddr->ss_family == AF_INET) {

@@ -36,6 +36,9 @@ bool cw_address_parse(struct cw_bytes text, struct cw_address *ret_address);
 /** As above, without brackets where there is no port; "unix"; "unknown". Returns its length. */
 size_t cw_address_write(const struct cw_address *address, char ret_text[CW_ADDRESS_TEXT_SIZE]);
 
+/** The part of such a text that is the host, without brackets; all of it where there is no port. */
+struct cw_bytes cw_address_host(const char *text);
+
 /** Of a socket. */
 struct cw_address cw_address_of_sockaddr(const struct sockaddr_storage *sockaddr);
 

@@ -685,17 +685,6 @@ const char *cw_channel_address(const struct cw_channel *channel)
     return channel->address;
 }
 
-struct cw_bytes cw_channel_host(const struct cw_channel *channel)
-{
-    const char *address = channel->address;
-    if (address[0] == '[')
-        return cw_bytes_make(address + 1, strcspn(address + 1, "]"));
-    const char *colon = strchr(address, ':');
-    if (colon == NULL || strchr(colon + 1, ':') != NULL) /* no port: IPv6 has several */
-        return cw_bytes_text(address);
-    return cw_bytes_make(address, (size_t)(colon - address));
-}
-
 const char *cw_channel_user(const struct cw_channel *channel)
 {
     return channel->grants != NULL ? channel->grants->user : NULL;

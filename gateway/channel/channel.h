@@ -88,7 +88,7 @@ struct cw_channel {
     bool has_session : 1;   /* `digest` is set: it may be resumed */
     unsigned char digest[CW_SESSION_DIGEST_SIZE]; /* of its token */
     char uuid[CW_UUID_TEXT_SIZE];
-    char address[]; /* "10.0.0.7:51514" */
+    char address[]; /* "10.0.0.7:51514", "unix"; limits and bans go by its cw_address_host() */
 };
 
 /**
@@ -164,10 +164,6 @@ void cw_channel_greet(struct cw_channel *channel);
 
 /** OPENING is over: what the client sent meanwhile is handled, and it is read again. */
 void cw_channel_become_open(struct cw_channel *channel);
-
-/** Its client's IP address without port or brackets: what limits and bans go by; "unix" by a Unix
- * socket. The channel's. */
-struct cw_bytes cw_channel_host(const struct cw_channel *channel);
 
 struct cw_log_object cw_channel_log(const struct cw_channel *channel);
 

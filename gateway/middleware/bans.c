@@ -4,6 +4,7 @@
 #include <chanway/middleware.h>
 
 #include "ban_mirror.h"
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stats.h"
@@ -43,7 +44,7 @@ static const struct cw_ban *find_ban(const struct cw_channel *channel)
     const struct cw_ban *ban = NULL;
     if (list->bans.count == 0)
         return NULL;
-    if (cw_ip_parse(cw_channel_host(channel), &ip))
+    if (cw_ip_parse(cw_address_host(channel->address), &ip))
         ban = cw_ban_list_find_ip(list, &ip, now_ms);
     if (ban != NULL)
         return ban;

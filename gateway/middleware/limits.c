@@ -3,6 +3,7 @@
 
 #include <chanway/middleware.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stats.h"
@@ -51,7 +52,7 @@ static struct cw_bytes name_of(const struct cw_channel *channel, enum cw_seat_ki
     const char *user = cw_channel_user(channel);
     if (kind == CW_SEAT_USER && user != NULL && cw_user_group_write(cw_bytes_text(user), room))
         return cw_bytes_text(room + strlen(prefix));
-    if (kind == CW_SEAT_ADDRESS && cw_ip_parse(cw_channel_host(channel), &ip))
+    if (kind == CW_SEAT_ADDRESS && cw_ip_parse(cw_address_host(channel->address), &ip))
         return cw_bytes_make(room, cw_ip_write_party(&ip, room));
     return cw_bytes_make(room, 0);
 }

@@ -277,10 +277,11 @@ static void set_writing(struct watch *watch, bool is_on)
 {
     if (watch->is_writing == is_on)
         return;
-    if (is_on && watch->write == NULL)
+    if (is_on && watch->write == NULL) {
         watch->write =
             event_new(loop_of(watch->wsi)->options.event_base, event_get_fd(&watch->read),
                       EV_WRITE | EV_PERSIST, on_writable, watch);
+    }
     if (watch->write == NULL)
         return;
     if (is_on)

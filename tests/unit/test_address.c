@@ -100,6 +100,25 @@ static void what_is_no_address_is_refused(void **state)
     assert_false(cw_address_parse(cw_bytes_make("10.0.0.7\0", 9), &address));
 }
 
+static void a_host_has_no_port_and_no_brackets(void **state)
+{
+    (void)state;
+    static const char *const texts[][2] = {
+        {"10.0.0.7:51514", "10.0.0.7"},
+        {"10.0.0.7", "10.0.0.7"},
+        {"[2001:db8::1]:443", "2001:db8::1"},
+        {"[2001:db8::1]", "2001:db8::1"},
+        {"2001:db8::1", "2001:db8::1"},
+        {"unix", "unix"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct cw_bytes host = cw_address_host(texts[i][0]);
+        assert_int_equal(host.size, strlen(texts[i][1]));
+        assert_memory_equal(host.data, texts[i][1], host.size);
+    }
+}
+
 static void sockets_have_addresses(void **state)
 {
     char written[CW_ADDRESS_TEXT_SIZE];
@@ -223,6 +242,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_have_one_form),
         cmocka_unit_test(what_is_no_address_is_refused),
+        cmocka_unit_test(a_host_has_no_port_and_no_brackets),
         cmocka_unit_test(sockets_have_addresses),
         cmocka_unit_test(networks_have_what_is_in_them),
         cmocka_unit_test(unix_sockets_are_in_a_list_that_says_so),
