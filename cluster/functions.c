@@ -187,7 +187,9 @@ static void on_detached(struct cw_redis_request *request, int rc, const redisRep
 {
     struct call *call = (struct call *)request;
     struct cw_detached detached = {0};
-    if (rc == CW_OK) {
+    if (rc == CW_OK && reply->type == REDIS_REPLY_INTEGER) { /* of `gone` */
+        detached.was_owned = reply->integer == 1;
+    } else if (rc == CW_OK) {
         if (!is_array(reply, 2) ||
             !read_strings(reply->element[1], &detached.groups, &detached.group_count))
             rc = CW_ERR_INTERNAL;
@@ -204,15 +206,14 @@ int cw_functions_detach(struct cw_endpoint *endpoint, const char *channel_key, c
                         size_t more_count, cw_detached_fn fn, void *arg)
 {
     struct cw_bytes args[7 + CW_FUNCTIONS_STRINGS_MAX];
-    char seconds[24];
+    char seconds[CW_DIGITS_SIZE];
     size_t n = 0;
-    (void)snprintf(seconds, sizeof(seconds), "%" PRId64, resume_s);
     args[n++] = cw_bytes_text("FCALL");
     args[n++] = cw_bytes_text("cw_node_detach");
     args[n++] = cw_bytes_text("1");
     args[n++] = cw_bytes_text(channel_key);
     args[n++] = cw_bytes_text(node);
-    args[n++] = cw_bytes_text(seconds);
+    args[n++] = cw_digits(seconds, (uint64_t)resume_s);
     if (mode != NULL)
         args[n++] = cw_bytes_text(mode);
     for (size_t i = 0; i < more_count && n < sizeof(args) / sizeof(args[0]); i++)

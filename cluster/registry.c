@@ -4,6 +4,7 @@
  */
 #include "registry.h"
 
+#include "base/digits.h"
 #include "base/log.h"
 #include "base/stats.h"
 #include "functions.h"
@@ -245,8 +246,8 @@ int cw_registry_send_set(struct cw_registry *registry, const char *verb, const c
 }
 
 struct fields {
-    char created[24];
-    char expires[24];
+    char created[CW_DIGITS_SIZE];
+    char expires[CW_DIGITS_SIZE];
     char queue_max[24];
     char queue_bytes[24];
     struct cw_bytes list[FIELDS_MAX];
@@ -259,18 +260,23 @@ static void add_field(struct fields *fields, const char *name, const char *value
     fields->list[fields->count++] = cw_bytes_text(value);
 }
 
+static void add_number(struct fields *fields, const char *name, char space[CW_DIGITS_SIZE],
+                       int64_t value)
+{
+    fields->list[fields->count++] = cw_bytes_text(name);
+    fields->list[fields->count++] = cw_digits(space, (uint64_t)value);
+}
+
 /* What the registry says of a channel, names and values in turn. */
 static void describe_channel(const struct cw_cluster_channel *channel, struct fields *fields)
 {
     static const char *const types[] = {"json", "text", "bytes"};
     struct cw_channel_info info = {0};
     channel->registry->events.describe(channel->user, &info);
-    (void)snprintf(fields->created, sizeof(fields->created), "%" PRId64, info.created_ms);
-    (void)snprintf(fields->expires, sizeof(fields->expires), "%" PRId64, info.expires_s);
     fields->count = 0;
     add_field(fields, "type", types[info.type]);
-    add_field(fields, "created", fields->created);
-    add_field(fields, "expires", fields->expires);
+    add_number(fields, "created", fields->created, info.created_ms);
+    add_number(fields, "expires", fields->expires, info.expires_s);
     add_field(fields, "address", info.address);
     if (info.user != NULL)
         add_field(fields, "user", info.user);

@@ -6,12 +6,11 @@
  */
 #include "removal.h"
 
+#include "base/digits.h"
 #include "functions.h"
 #include "names.h"
 #include "session.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 struct removal;
@@ -105,16 +104,15 @@ static int send_detach(struct cw_registry *registry, struct removed *removed)
 {
     struct cw_bytes words[CW_FUNCTIONS_STRINGS_MAX];
     char key[CW_KEY_MAX];
-    char generation[24];
+    char generation[CW_DIGITS_SIZE];
     struct cw_departure *departure = removed->departure;
     size_t count = 0;
     (void)cw_key_write(key, registry->prefix, 'c', cw_bytes_text(removed->uuid));
-    (void)snprintf(generation, sizeof(generation), "%" PRIu64, removed->generation);
-    words[count++] = cw_bytes_text(generation);
+    words[count++] = cw_digits(generation, removed->generation);
     for (size_t i = 0; departure != NULL && i < departure->count; i++)
         words[count++] = departure->words[i];
     int rc = cw_functions_detach(registry->endpoint, key, registry->node_id,
-                                 departure == NULL ? 0 : departure->resume_s, "left", words, count,
+                                 departure == NULL ? 0 : departure->resume_s, "gone", words, count,
                                  on_detached, removed);
     free(departure);
     removed->departure = NULL;

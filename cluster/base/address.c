@@ -1,6 +1,8 @@
 /* address.c - text, sockets, networks. */
 #include "base/address.h"
 
+#include "base/digits.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -118,6 +120,32 @@ bool cw_address_parse(struct cw_bytes text, struct cw_address *ret_address)
     return true;
 }
 
+static char *put_number(char *to, unsigned value)
+{
+    char space[CW_DIGITS_SIZE];
+    struct cw_bytes digits = cw_digits(space, value);
+    memcpy(to, digits.data, digits.size);
+    return to + digits.size;
+}
+
+/* By hand: each connection's is written, and inet_ntop() prints. */
+static size_t write_ipv4(const struct cw_address *address, char ret_text[CW_ADDRESS_TEXT_SIZE])
+{
+    const unsigned char *ip = address->ip + sizeof(mapped_prefix);
+    char *to = ret_text;
+    for (size_t i = 0; i < 4; i++) {
+        if (i > 0)
+            *to++ = '.';
+        to = put_number(to, ip[i]);
+    }
+    if (address->port != 0) {
+        *to++ = ':';
+        to = put_number(to, address->port);
+    }
+    *to = '\0';
+    return (size_t)(to - ret_text);
+}
+
 size_t cw_address_write(const struct cw_address *address, char ret_text[CW_ADDRESS_TEXT_SIZE])
 {
     char host[INET6_ADDRSTRLEN] = "";
@@ -127,14 +155,13 @@ size_t cw_address_write(const struct cw_address *address, char ret_text[CW_ADDRE
                         address->kind == CW_ADDRESS_UNIX ? "unix" : "unknown");
         return (size_t)size;
     }
-    bool is_short = is_ipv4(address->ip);
-    (void)inet_ntop(is_short ? AF_INET : AF_INET6,
-                    address->ip + (is_short ? sizeof(mapped_prefix) : 0), host, sizeof(host));
+    if (is_ipv4(address->ip))
+        return write_ipv4(address, ret_text);
+    (void)inet_ntop(AF_INET6, address->ip, host, sizeof(host));
     if (address->port == 0)
         size = snprintf(ret_text, CW_ADDRESS_TEXT_SIZE, "%s", host);
     else
-        size = snprintf(ret_text, CW_ADDRESS_TEXT_SIZE, is_short ? "%s:%u" : "[%s]:%u", host,
-                        address->port);
+        size = snprintf(ret_text, CW_ADDRESS_TEXT_SIZE, "[%s]:%u", host, address->port);
     return (size_t)size;
 }
 

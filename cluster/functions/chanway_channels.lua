@@ -278,37 +278,51 @@ local function node_settle(K, A)
   return 1
 end
 
--- A: node resume_s (0: for good) [reap|left [gen [direct [group position]...]]] -> {owned, groups, user, gen}, all but `owned` also when
+-- What a connection's end asks for, the commonest of all: true, false, or nil if it takes more than a look.
+local function detach_own(c, A, resume_s)
+  local node, gen = A[1], A[4]
+  local state = redis.call('HMGET', c, 'node', 'from', 'qe', 'rs', 'gen')
+  if state[1] ~= node then return nil end
+  if gen and state[5] ~= gen then return false end
+  if state[2] then return nil end
+  if resume_s == 0 and not state[3] and not state[4] then
+    redis.call('DEL', c)
+  else
+    retire(c, { qe = state[3], rs = state[4] }, {}, resume_s, A)
+  end
+  return true
+end
+
+-- A: node resume_s (0: for good) [reap|left|gone [gen [direct [group position]...]]] -> {owned, groups, user, gen}, all but `owned` also when
 -- another node owns the channel now. The node's memberships are left. With reap they are not yet: the
 -- channel is taken from the node, and stays until a second call without it. With left nobody asks for
--- the answer, which is {owned, {}, '', 0}, the cheapest: `gen` is the generation that the node knows, and
--- positions as retire has them may follow.
+-- the answer, which is {owned, {}, '', 0}: `gen` is the generation that the node knows, and positions as
+-- retire has them may follow. With gone the answer is owned alone, the cheapest.
 local function node_detach(K, A)
   local c, node, how, resume_s = K[1], A[1], A[3], tonumber(A[2])
+  local is_left = how == 'left' or how == 'gone'
   local is_right = #A == 2 or (how == 'reap' and #A == 3) or
-    (how == 'left' and (#A == 3 or (is_count(A[4]) and (#A == 4 or #A % 2 == 1))))
+    (is_left and (#A == 3 or (is_count(A[4]) and (#A == 4 or #A % 2 == 1))))
   if node == '' or not is_count(A[2], 9) or not is_right then
-    return bad('node, seconds, perhaps reap, or left, a generation and positions')
+    return bad('node, seconds, perhaps reap, or left or gone, a generation and positions')
   end
-  if how == 'left' then
-    local state = redis.call('HMGET', c, 'node', 'from', 'qe', 'rs', 'gen')
-    if state[1] == node and A[4] and state[5] ~= A[4] then return { 0, {}, '', 0 } end
-    if state[1] == node and not state[2] then
-      retire(c, { qe = state[3], rs = state[4] }, {}, resume_s, A)
-      return { 1, {}, '', 0 }
+  local was_owned
+  if is_left then was_owned = detach_own(c, A, resume_s) end
+  if was_owned == nil then
+    local fields, _, every = read_channel(c)
+    local is_owner = fields.node == node
+    if is_owner and how == 'reap' then
+      redis.call('HSET', c, 'node', '', 'from', with(fields.from, node))
+    elseif is_owner then
+      retire(c, fields, every, resume_s, A)
+    elseif how ~= 'reap' then
+      finish(c, fields, every, node, resume_s)
     end
+    if not is_left then return { is_owner and 1 or 0, every, fields.user or '', tonumber(fields.gen) or 0 } end
+    was_owned = is_owner
   end
-  local fields, _, every = read_channel(c)
-  local is_owner = fields.node == node
-  if is_owner and how == 'reap' then
-    redis.call('HSET', c, 'node', '', 'from', with(fields.from, node))
-  elseif is_owner then
-    retire(c, fields, every, resume_s, A)
-  elseif how ~= 'reap' then
-    finish(c, fields, every, node, resume_s)
-  end
-  if how == 'left' then return { is_owner and 1 or 0, {}, '', 0 } end
-  return { is_owner and 1 or 0, every, fields.user or '', tonumber(fields.gen) or 0 }
+  if how == 'gone' then return was_owned and 1 or 0 end
+  return { was_owned and 1 or 0, {}, '', 0 }
 end
 
 -- What a channel is about to join, or has left. A: node add|del group... -> 1; 0: not this node's

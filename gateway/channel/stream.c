@@ -3,9 +3,8 @@
  */
 #include "channel/stream.h"
 
+#include "base/digits.h"
 #include "channel/channel.h"
-
-#include <stdio.h>
 
 void cw_stream_connect(struct cw_channel *channel)
 {
@@ -15,9 +14,9 @@ void cw_stream_connect(struct cw_channel *channel)
 
 void cw_stream_disconnect(struct cw_channel *channel, int code, const char *reason)
 {
-    char digits[12];
-    (void)snprintf(digits, sizeof(digits), "%d", code);
-    struct cw_stream_event event = {.kind = CW_STREAM_DISCONNECT, .code = cw_bytes_text(digits)};
+    char digits[CW_DIGITS_SIZE];
+    struct cw_stream_event event = {.kind = CW_STREAM_DISCONNECT,
+                                    .code = cw_digits(digits, (uint64_t)code)};
     if (reason != NULL && reason[0] != '\0')
         event.reason = cw_bytes_text(reason);
     cw_cluster_emit(channel->mirror, &event);

@@ -161,6 +161,18 @@ class Taking(ChannelsCase):
         self.assertEqual(self.r.keys("*"), [])
         self.assertEqual(self.detach("n.2", 0, "left"), [0, [], b"", 0])
 
+    def test_a_node_that_is_told_no_lists_either(self):
+        self.send("x", key="k")
+        self.assertEqual(self.detach("n.2", 60, "gone", 1), 0)
+        self.assertEqual(self.detach("n.1", 60, "gone", 2), 0)
+        self.assertEqual(self.r.hget(self.c, "node"), b"n.1")
+        self.assertEqual(self.detach("n.1", 60, "gone", 1, "0-0"), 1)
+        self.assertEqual(self.r.hmget(self.c, "node", "qw"), [b"", b"0-0"])
+        self.attach("n.2", "1")
+        self.assertEqual(self.detach("n.2", 0, "gone", 2), 1)
+        self.assertEqual(self.r.keys("*"), [])
+        self.assertEqual(self.detach("n.2", 0, "gone", 2), 0)
+
     def test_leaving_is_finishing(self):
         self.attach("n.2", "1")
         self.assertEqual(self.detach("n.2", 0, "left"), [1, [], b"", 0])

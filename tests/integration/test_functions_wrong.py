@@ -189,6 +189,8 @@ class Wrong(ChannelsCase):
                       ("cw_node_detach", CHANNEL, "n.1", 10 ** 10),
                       ("cw_node_detach", CHANNEL, "n.1", 60, "left", "x"),
                       ("cw_node_detach", CHANNEL, "n.1", 60, "left", 1, "1-1", "room"),
+                      ("cw_node_detach", CHANNEL, "n.1", 60, "gone", "x"),
+                      ("cw_node_detach", CHANNEL, "n.1", 60, "gone", 1, "1-1", "room"),
                       ("cw_node_resume", CHANNEL, "n.1", "", "another", "", INBOX),
                       ("cw_node_resume", CHANNEL, "n.1", "digest", "", "", INBOX),
                       ("cw_node_resume", CHANNEL, "n.1", "digest", "another", "", INBOX, "type"),
