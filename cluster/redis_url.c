@@ -15,11 +15,7 @@
 #define HOST_MAX 253
 
 #define UNIX_SCHEME "unix:"
-#define TCP_SCHEME  "redis://"
-#define TLS_SCHEME  "rediss://"
 
-#define SENTINEL_SCHEME       "redis+sentinel://"
-#define SENTINEL_TLS_SCHEME   "rediss+sentinel://"
 #define SENTINEL_PORT_DEFAULT 26379
 
 static int refuse(char *error, size_t error_size, const char *why)
@@ -178,22 +174,23 @@ static int take_credentials(struct cw_bytes *text, char *error, size_t error_siz
     return CW_OK;
 }
 
-static int parse_sentinels(struct cw_bytes text, char *error, size_t error_size,
-                           struct cw_redis_address *address)
+/* host[:port],host[:port],... */
+static int parse_hosts(struct cw_bytes text, int port, char *error, size_t error_size,
+                       struct cw_redis_address *address)
 {
-    address->sentinels = calloc(CW_REDIS_SENTINELS_MAX, sizeof(address->sentinels[0]));
-    if (address->sentinels == NULL)
+    address->hosts = calloc(CW_REDIS_HOSTS_MAX, sizeof(address->hosts[0]));
+    if (address->hosts == NULL)
         return refuse_memory(error, error_size);
     for (bool has_more = true; has_more;) {
-        struct cw_redis_address one = {.port = SENTINEL_PORT_DEFAULT};
+        struct cw_redis_address one = {.port = port};
         struct cw_bytes host = text;
-        if (address->sentinel_count == CW_REDIS_SENTINELS_MAX)
-            return refuse(error, error_size, "more than 16 Sentinels");
+        if (address->host_count == CW_REDIS_HOSTS_MAX)
+            return refuse(error, error_size, "more than 64 hosts");
         has_more = split(&text, ',', &host);
         int rc = parse_host_and_port(host, error, error_size, &one);
         if (rc < 0)
             return rc;
-        address->sentinels[address->sentinel_count++] = (struct cw_redis_host){one.host, one.port};
+        address->hosts[address->host_count++] = (struct cw_redis_host){one.host, one.port};
     }
     return CW_OK;
 }
@@ -217,10 +214,56 @@ static int parse_sentinel(struct cw_bytes text, char *error, size_t error_size,
     address->db = has_db ? parse_number(text, INT_MAX) : 0;
     if (address->db < 0)
         return refuse(error, error_size, "after NAME/ only the number of a database may follow");
+    address->kind = CW_REDIS_SENTINEL;
     address->sentinel_name = strndup(name.data, name.size);
     if (address->sentinel_name == NULL)
         return refuse_memory(error, error_size);
-    return parse_sentinels(hosts, error, error_size, address);
+    return parse_hosts(hosts, SENTINEL_PORT_DEFAULT, error, error_size, address);
+}
+
+/* What follows redis+cluster:// or rediss+cluster:// */
+static int parse_cluster(struct cw_bytes text, char *error, size_t error_size,
+                         struct cw_redis_address *address)
+{
+    struct cw_bytes hosts;
+    int rc = take_credentials(&text, error, error_size, address);
+    if (rc < 0)
+        return rc;
+    if (!split(&text, '/', &hosts))
+        hosts = text;
+    else if (text.size > 0 && !cw_bytes_is(text, "0"))
+        return refuse(error, error_size, "a Redis Cluster has database 0 only");
+    address->kind = CW_REDIS_CLUSTER;
+    return parse_hosts(hosts, PORT_DEFAULT, error, error_size, address);
+}
+
+static bool is_twice(const struct cw_redis_address *address, size_t index)
+{
+    const struct cw_redis_host *host = &address->hosts[index];
+    for (size_t i = 0; i < index; i++)
+        if (address->hosts[i].port == host->port && strcmp(address->hosts[i].host, host->host) == 0)
+            return true;
+    return false;
+}
+
+/* What follows redis-shards:// or rediss-shards:// */
+static int parse_shards(struct cw_bytes text, char *error, size_t error_size,
+                        struct cw_redis_address *address)
+{
+    struct cw_bytes hosts;
+    int rc = take_credentials(&text, error, error_size, address);
+    if (rc < 0)
+        return rc;
+    bool has_db = split(&text, '/', &hosts);
+    address->db = has_db && text.size > 0 ? parse_number(text, INT_MAX) : 0;
+    if (address->db < 0)
+        return refuse(error, error_size, "after the '/' only the number of a database may follow");
+    address->kind = CW_REDIS_SHARDS;
+    rc = parse_hosts(has_db ? hosts : text, PORT_DEFAULT, error, error_size, address);
+    for (size_t i = 1; rc == CW_OK && i < address->host_count; i++)
+        if (is_twice(address, i))
+            rc = refuse(error, error_size, "a shard is named twice");
+    return rc;
 }
 
 /* What follows redis:// or rediss:// */
@@ -258,9 +301,35 @@ static int parse_unix(const char *path, char *error, size_t error_size,
     return address->unix_path == NULL ? refuse_memory(error, error_size) : CW_OK;
 }
 
-static bool has_scheme(const char *url, const char *scheme)
+typedef int (*parse_fn)(struct cw_bytes text, char *error, size_t error_size,
+                        struct cw_redis_address *address);
+
+/* The scheme that `url` begins with, and what reads the rest; NULL: none. */
+static parse_fn find_scheme(const char **url, bool *ret_uses_tls)
 {
-    return strncmp(url, scheme, strlen(scheme)) == 0;
+    static const struct {
+        const char *scheme;
+        bool uses_tls;
+        parse_fn parse;
+    } rows[] = {
+        {"redis://", false, parse_tcp},
+        {"rediss://", true, parse_tcp},
+        {"redis+sentinel://", false, parse_sentinel},
+        {"rediss+sentinel://", true, parse_sentinel},
+        {"redis+cluster://", false, parse_cluster},
+        {"rediss+cluster://", true, parse_cluster},
+        {"redis-shards://", false, parse_shards},
+        {"rediss-shards://", true, parse_shards},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        size_t size = strlen(rows[i].scheme);
+        if (strncmp(*url, rows[i].scheme, size) != 0)
+            continue;
+        *url += size;
+        *ret_uses_tls = rows[i].uses_tls;
+        return rows[i].parse;
+    }
+    return NULL;
 }
 
 int cw_redis_address_parse(const char *url, char *error, size_t error_size,
@@ -272,27 +341,20 @@ int cw_redis_address_parse(const char *url, char *error, size_t error_size,
         rc = refuse(error, error_size, "it is longer than 4096 bytes");
     } else if (strcmp(url, "embedded") == 0) {
         address.is_embedded = true;
-    } else if (has_scheme(url, UNIX_SCHEME)) {
+    } else if (strncmp(url, UNIX_SCHEME, strlen(UNIX_SCHEME)) == 0) {
         rc = parse_unix(url + strlen(UNIX_SCHEME), error, error_size, &address);
-    } else if (has_scheme(url, TCP_SCHEME)) {
-        address.port = PORT_DEFAULT;
-        rc = parse_tcp(cw_bytes_text(url + strlen(TCP_SCHEME)), error, error_size, &address);
-    } else if (has_scheme(url, TLS_SCHEME)) {
-        address.port = PORT_DEFAULT;
-        address.uses_tls = true;
-        rc = parse_tcp(cw_bytes_text(url + strlen(TLS_SCHEME)), error, error_size, &address);
-    } else if (has_scheme(url, SENTINEL_SCHEME)) {
-        rc = parse_sentinel(cw_bytes_text(url + strlen(SENTINEL_SCHEME)), error, error_size,
-                            &address);
-    } else if (has_scheme(url, SENTINEL_TLS_SCHEME)) {
-        address.uses_tls = true;
-        rc = parse_sentinel(cw_bytes_text(url + strlen(SENTINEL_TLS_SCHEME)), error, error_size,
-                            &address);
     } else {
-        rc = refuse(error, error_size,
-                    "it must be embedded, unix:PATH, redis://[USER:PASSWORD@]HOST[:PORT][/DB], "
-                    "redis+sentinel://[USER:PASSWORD@]HOST[:PORT],.../NAME[/DB] or "
-                    "the same with rediss (TLS)");
+        parse_fn parse = find_scheme(&url, &address.uses_tls);
+        address.port = PORT_DEFAULT;
+        if (parse != NULL)
+            rc = parse(cw_bytes_text(url), error, error_size, &address);
+        else
+            rc = refuse(error, error_size,
+                        "it must be embedded, unix:PATH, redis://[USER:PASSWORD@]HOST[:PORT][/DB], "
+                        "redis+sentinel://[USER:PASSWORD@]HOST[:PORT],.../NAME[/DB], "
+                        "redis+cluster://[USER:PASSWORD@]HOST[:PORT],..., "
+                        "redis-shards://[USER:PASSWORD@]HOST[:PORT],...[/DB] or "
+                        "one of these with rediss (TLS)");
     }
 
     if (rc < 0)
@@ -308,9 +370,9 @@ void cw_redis_address_finish(struct cw_redis_address *address)
     free(address->host);
     free(address->user);
     free(address->sentinel_name);
-    for (size_t i = 0; i < address->sentinel_count; i++)
-        free(address->sentinels[i].host);
-    free(address->sentinels);
+    for (size_t i = 0; i < address->host_count; i++)
+        free(address->hosts[i].host);
+    free(address->hosts);
     if (address->password != NULL)
         explicit_bzero(address->password, strlen(address->password));
     free(address->password);
@@ -323,8 +385,13 @@ void cw_redis_address_describe(const struct cw_redis_address *address, char *tex
         (void)snprintf(text, size, "embedded");
     else if (address->unix_path != NULL)
         (void)snprintf(text, size, UNIX_SCHEME "%s", address->unix_path);
-    else if (address->sentinel_name != NULL)
+    else if (address->kind == CW_REDIS_SENTINEL)
         (void)snprintf(text, size, "sentinel:%s/%d", address->sentinel_name, address->db);
+    else if (address->kind == CW_REDIS_CLUSTER)
+        (void)snprintf(text, size, "cluster:%s:%d", address->hosts[0].host, address->hosts[0].port);
+    else if (address->kind == CW_REDIS_SHARDS)
+        (void)snprintf(text, size, "shards:%s:%d+%zu/%d", address->hosts[0].host,
+                       address->hosts[0].port, address->host_count - 1, address->db);
     else if (address->host == NULL)
         (void)snprintf(text, size, "no address");
     else if (strchr(address->host, ':') != NULL)

@@ -3,6 +3,7 @@
  *
  *   embedded   unix:PATH   redis://[user:pass@]host[:port][/db]   rediss://...   (TLS)
  *   redis+sentinel://[user:pass@]host[:port],host[:port],.../NAME[/db]   rediss+sentinel://...
+ *   redis+cluster://[user:pass@]host[:port],...   redis-shards://[user:pass@]host[:port],...[/db]
  * User and password may be percent-encoded; redis://:pass@host has no user. IPv6 is in brackets.
  */
 #ifndef CW_REDIS_URL_H
@@ -19,8 +20,16 @@
 
 struct cw_redis_tls;
 
-/* Of one cluster; three or five are usual. */
-#define CW_REDIS_SENTINELS_MAX 16
+/* Sentinels, shards, or nodes of a Redis Cluster that are asked for the others. */
+#define CW_REDIS_HOSTS_MAX 64
+
+/** What is behind the address. */
+enum cw_redis_kind {
+    CW_REDIS_SERVER,   /* one server */
+    CW_REDIS_SENTINEL, /* one server, which Sentinels name */
+    CW_REDIS_CLUSTER,  /* a Redis Cluster: its nodes say who has which slots */
+    CW_REDIS_SHARDS,   /* independent servers, each with its part of the slots */
+};
 
 struct cw_redis_host {
     char *host; /* owned by the address */
@@ -28,6 +37,7 @@ struct cw_redis_host {
 };
 
 struct cw_redis_address {
+    enum cw_redis_kind kind;
     bool is_embedded;
     bool uses_tls;
     const struct cw_redis_tls *tls; /* not owned; whoever connects fills it in for TLS */
@@ -37,10 +47,10 @@ struct cw_redis_address {
     char *user;                     /* owned; NULL: none */
     char *password;                 /* owned; NULL: none; never NULL with a user */
     int db;
-    char *sentinel_name;             /* owned; what Sentinels call the primary; NULL: no Sentinel */
-    struct cw_redis_host *sentinels; /* owned; `host` and `port` are unset then */
-    size_t sentinel_count;
-    bool is_sentinel; /* a Sentinel is at host:port, and no Redis: never of a setting */
+    char *sentinel_name;         /* owned; what Sentinels call the primary; NULL: no Sentinel */
+    struct cw_redis_host *hosts; /* owned; of all kinds but one server: `host` is unset then */
+    size_t host_count;
+    bool is_guide; /* who is at host:port is asked for others, and not used: never of a setting */
 };
 
 /**

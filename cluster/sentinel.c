@@ -58,13 +58,13 @@ static void set_timer(struct cw_sentinel *sentinel, int ms)
 static void ask_next(struct cw_sentinel *sentinel)
 {
     const struct cw_redis_address *address = sentinel->address;
-    const struct cw_redis_host *host = &address->sentinels[sentinel->next];
+    const struct cw_redis_host *host = &address->hosts[sentinel->next];
     cw_redis_link_close(sentinel->link);
-    sentinel->next = (sentinel->next + 1) % address->sentinel_count;
+    sentinel->next = (sentinel->next + 1) % address->host_count;
     sentinel->tried++;
     sentinel->is_asking = false;
     sentinel->asked = (struct cw_redis_address){
-        .is_sentinel = true,
+        .is_guide = true,
         .uses_tls = address->uses_tls,
         .tls = address->tls,
         .host = host->host,
@@ -86,7 +86,7 @@ static void give_up(struct cw_sentinel *sentinel, const char *why)
     cw_log_debug(sentinel_log(sentinel), "%s", sentinel->why);
     if (!sentinel->is_wanted) {
         set_timer(sentinel, ASK_INTERVAL_MS);
-    } else if (sentinel->tried < sentinel->address->sentinel_count) {
+    } else if (sentinel->tried < sentinel->address->host_count) {
         set_timer(sentinel, 0);
     } else {
         set_timer(sentinel, ASK_INTERVAL_MS);
@@ -199,7 +199,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         return;
     }
     if (!cw_redis_link_is_ready(sentinel->link) || sentinel->is_asking) {
-        if (sentinel->is_wanted && sentinel->tried >= sentinel->address->sentinel_count)
+        if (sentinel->is_wanted && sentinel->tried >= sentinel->address->host_count)
             give_up(sentinel, "no answer");
         else
             ask_next(sentinel);

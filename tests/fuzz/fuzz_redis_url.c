@@ -7,12 +7,13 @@
 static void check(const struct cw_redis_address *address)
 {
     fuzz_require(address->is_embedded + (address->unix_path != NULL) + (address->host != NULL) +
-                     (address->sentinel_name != NULL) ==
+                     (address->kind != CW_REDIS_SERVER) ==
                  1);
-    fuzz_require((address->sentinel_name != NULL) == (address->sentinel_count > 0));
-    for (size_t i = 0; i < address->sentinel_count; i++)
-        fuzz_require(address->sentinels[i].host[0] != '\0' && address->sentinels[i].port >= 1 &&
-                     address->sentinels[i].port <= 65535);
+    fuzz_require((address->kind != CW_REDIS_SERVER) == (address->host_count > 0));
+    fuzz_require((address->kind == CW_REDIS_SENTINEL) == (address->sentinel_name != NULL));
+    for (size_t i = 0; i < address->host_count; i++)
+        fuzz_require(address->hosts[i].host[0] != '\0' && address->hosts[i].port >= 1 &&
+                     address->hosts[i].port <= 65535);
     if (address->host != NULL) {
         fuzz_require(address->host[0] != '\0');
         fuzz_require(address->port >= 1 && address->port <= 65535 && address->db >= 0);

@@ -136,26 +136,59 @@ static void sentinels_are_a_list(void **state)
     assert_string_equal(address.password, "p,w");
     assert_string_equal(address.sentinel_name, "the-main.1");
     assert_int_equal(address.db, 3);
-    assert_int_equal(address.sentinel_count, 3);
-    assert_string_equal(address.sentinels[0].host, "a");
-    assert_int_equal(address.sentinels[0].port, 26379);
-    assert_string_equal(address.sentinels[1].host, "::1");
-    assert_int_equal(address.sentinels[1].port, 7);
-    assert_string_equal(address.sentinels[2].host, "c.d");
-    assert_int_equal(address.sentinels[2].port, 8);
+    assert_int_equal(address.host_count, 3);
+    assert_string_equal(address.hosts[0].host, "a");
+    assert_int_equal(address.hosts[0].port, 26379);
+    assert_string_equal(address.hosts[1].host, "::1");
+    assert_int_equal(address.hosts[1].port, 7);
+    assert_string_equal(address.hosts[2].host, "c.d");
+    assert_int_equal(address.hosts[2].port, 8);
     cw_redis_address_describe(&address, text, sizeof(text));
     assert_string_equal(text, "sentinel:the-main.1/3");
     cw_redis_address_finish(&address);
 
     char url[200] = "redis+sentinel://h";
-    for (int i = 1; i < CW_REDIS_SENTINELS_MAX; i++)
+    for (int i = 1; i < CW_REDIS_HOSTS_MAX; i++)
         (void)strncat(url, ",h", 3);
     (void)strncat(url, "/m", 3);
     assert_int_equal(parse(url, error, &address), CW_OK);
     assert_false(address.uses_tls);
-    assert_int_equal(address.sentinel_count, CW_REDIS_SENTINELS_MAX);
+    assert_int_equal(address.host_count, CW_REDIS_HOSTS_MAX);
     cw_redis_address_finish(&address);
 }
+
+static void nodes_and_shards_are_lists(void **state)
+{
+    (void)state;
+    char error[200];
+    char text[100];
+    struct cw_redis_address address;
+    assert_int_equal(parse("redis+cluster://ann:p@a:7000,[::1],c", error, &address), CW_OK);
+    assert_int_equal(address.kind, CW_REDIS_CLUSTER);
+    assert_false(address.uses_tls);
+    assert_null(address.host);
+    assert_string_equal(address.password, "p");
+    assert_int_equal(address.host_count, 3);
+    assert_int_equal(address.hosts[0].port, 7000);
+    assert_string_equal(address.hosts[1].host, "::1");
+    assert_int_equal(address.hosts[2].port, 6379);
+    cw_redis_address_describe(&address, text, sizeof(text));
+    assert_string_equal(text, "cluster:a:7000");
+    cw_redis_address_finish(&address);
+
+    assert_int_equal(parse("rediss-shards://a:1,a:2,b:1/3", error, &address), CW_OK);
+    assert_int_equal(address.kind, CW_REDIS_SHARDS);
+    assert_true(address.uses_tls);
+    assert_int_equal(address.db, 3);
+    assert_int_equal(address.host_count, 3);
+    assert_string_equal(address.hosts[2].host, "b");
+    cw_redis_address_describe(&address, text, sizeof(text));
+    assert_string_equal(text, "shards:a:1+2/3");
+    cw_redis_address_finish(&address);
+}
+
+/* With a comma behind the last. */
+#define HOSTS_16 "h,h,h,h,h,h,h,h,h,h,h,h,h,h,h,h,"
 
 static void refusals_say_why_and_change_nothing(void **state)
 {
@@ -201,7 +234,15 @@ static void refusals_say_why_and_change_nothing(void **state)
         {"redis+sentinel:///m", "the host is missing"},
         {"redis+sentinel://h,/m", "the host is missing"},
         {"redis+sentinel://h:0/m", "port"},
-        {"redis+sentinel://h,h,h,h,h,h,h,h,h,h,h,h,h,h,h,h,h/m", "more than 16"},
+        {"redis+sentinel://" HOSTS_16 HOSTS_16 HOSTS_16 HOSTS_16 "h/m", "more than 64"},
+        {"redis+cluster://", "the host is missing"},
+        {"redis+cluster://h,/0", "the host is missing"},
+        {"redis+cluster://h/1", "database 0"},
+        {"redis+cluster://h:0", "port"},
+        {"redis+cluster://" HOSTS_16 HOSTS_16 HOSTS_16 HOSTS_16 "h", "more than 64"},
+        {"redis-shards://", "the host is missing"},
+        {"redis-shards://h:1,g:1,h:1", "twice"},
+        {"redis-shards://h,g/x", "database"},
         {"redis://secret@h", "USER:PASSWORD"},
         {"redis://:secret%@h", "%25"},
         {"redis://:secret%4@h", "%25"},
@@ -291,6 +332,7 @@ int main(void)
         cmocka_unit_test(embedded_has_no_address_yet),
         cmocka_unit_test(socket_paths_fit_a_socket_address),
         cmocka_unit_test(sentinels_are_a_list),
+        cmocka_unit_test(nodes_and_shards_are_lists),
         cmocka_unit_test(refusals_say_why_and_change_nothing),
         cmocka_unit_test(no_text_shows_a_password),
         cmocka_unit_test(length_is_bounded),
