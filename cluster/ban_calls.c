@@ -25,7 +25,7 @@ int cw_cluster_ban(struct cw_cluster *cluster, struct cw_bytes who, int64_t seco
                                     cw_bytes_text(digits),
                                     reason};
     size_t count = sizeof(args) / sizeof(args[0]);
-    return cw_functions_command(cluster->endpoint, args, reason.size > 0 ? count : count - 1, fn,
+    return cw_functions_command(cluster->endpoints, args, reason.size > 0 ? count : count - 1, fn,
                                 arg);
 }
 
@@ -35,5 +35,5 @@ int cw_cluster_unban(struct cw_cluster *cluster, struct cw_bytes who, cw_done_fn
     (void)snprintf(key, sizeof(key), "%s:bans", cluster->prefix);
     const struct cw_bytes args[] = {cw_bytes_text("FCALL"), cw_bytes_text("cw_unban"),
                                     cw_bytes_text("1"), cw_bytes_text(key), who};
-    return cw_functions_command(cluster->endpoint, args, sizeof(args) / sizeof(args[0]), fn, arg);
+    return cw_functions_command(cluster->endpoints, args, sizeof(args) / sizeof(args[0]), fn, arg);
 }

@@ -54,7 +54,7 @@ static void ask(struct cw_ban_mirror *bans)
     const struct cw_bytes args[] = {cw_bytes_text("FCALL_RO"), cw_bytes_text("cw_node_bans"),
                                     cw_bytes_text("1"), cw_bytes_text(bans->key),
                                     cw_bytes_text(version)};
-    bans->is_asking = cw_functions_strings(bans->endpoint, args, 5, on_read, bans) == CW_OK;
+    bans->is_asking = cw_functions_strings(bans->endpoints, args, 5, on_read, bans) == CW_OK;
 }
 
 static void give_back(struct cw_ban_mirror *bans)
@@ -68,7 +68,7 @@ static void give_back(struct cw_ban_mirror *bans)
                                     cw_bytes_text("1"),     cw_bytes_text(bans->key),
                                     cw_bytes_text(version), cw_writer_view(&writer)};
     bans->is_asking = !writer.has_failed &&
-                      cw_functions_flag(bans->endpoint, args, 6, on_given_back, bans) == CW_OK;
+                      cw_functions_flag(bans->endpoints, args, 6, on_given_back, bans) == CW_OK;
     cw_writer_finish(&writer);
 }
 
@@ -192,15 +192,15 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)what;
     cw_ban_list_purge(&bans->list, cw_clock_ms());
     count_bans(bans);
-    if (cw_endpoint_is_up(bans->endpoint))
+    if (cw_endpoints_serve(bans->endpoints, cw_bytes_text(bans->key)))
         ask(bans);
     (void)event_add(bans->timer, &ask_every);
 }
 
 int cw_ban_mirror_init(struct cw_ban_mirror *bans, struct event_base *base,
-                       struct cw_endpoint *endpoint, const char *prefix)
+                       struct cw_endpoints *endpoints, const char *prefix)
 {
-    *bans = (struct cw_ban_mirror){.endpoint = endpoint};
+    *bans = (struct cw_ban_mirror){.endpoints = endpoints};
     cw_ban_list_init(&bans->list);
     (void)snprintf(bans->key, sizeof(bans->key), "%s:bans", prefix);
     bans->timer = evtimer_new(base, on_timer, bans);

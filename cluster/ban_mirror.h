@@ -25,7 +25,7 @@ struct event_base;
 #define CW_BAN_MIRROR_ASK_MS 5000
 
 struct cw_ban_mirror {
-    struct cw_endpoint *endpoint;
+    struct cw_endpoints *endpoints;
     struct cw_ban_list list;
     uint64_t version; /* of the list; 0: there has never been a ban */
     uint64_t asked_version;
@@ -39,7 +39,7 @@ struct cw_ban_mirror {
 };
 
 CW_MUST_CHECK int cw_ban_mirror_init(struct cw_ban_mirror *bans, struct event_base *base,
-                                     struct cw_endpoint *endpoint, const char *prefix);
+                                     struct cw_endpoints *endpoints, const char *prefix);
 /** After the endpoint's close. */
 void cw_ban_mirror_finish(struct cw_ban_mirror *bans);
 

@@ -8,6 +8,7 @@
 #include "endpoints.h"
 #include "facts.h"
 #include "functions.h"
+#include "links.h"
 #include "parts.h"
 #include "reaper.h"
 #include "redis_embedded.h"
@@ -68,99 +69,6 @@ static void on_turn_end(evutil_socket_t fd, short what, void *arg)
     cw_replicas_flush(&cluster->replicas); /* last: it holds up what comes behind it */
 }
 
-/* From the endpoint. */
-
-/* The node may write (again): what waited, what is in doubt, what was sent to its channels
- * meanwhile. */
-static void on_held(void *arg)
-{
-    struct cw_cluster *cluster = arg;
-    if (cluster->registry.is_suspect)
-        cw_registry_announce_all(&cluster->registry);
-    cw_inboxes_catch_up_all(&cluster->inboxes);
-    request_flush(cluster);
-}
-
-static void on_up(void *arg, bool is_same_course)
-{
-    struct cw_cluster *cluster = arg;
-    cw_ban_mirror_on_up(&cluster->bans); /* first: its answer comes before any channel is known */
-    if (!is_same_course) /* the end of its log may be lost, though the lease is not */
-        cw_registry_distrust(&cluster->registry);
-    cw_log_reader_on_up(&cluster->reader, !is_same_course);
-    cw_lease_start(&cluster->lease);
-    cw_reaper_start(cluster->reaper);
-    cw_sweeper_start(cluster->sweeper);
-    cw_interests_on_up(&cluster->interests, is_same_course);
-    cw_replicas_on_up(&cluster->replicas);
-    if (cw_lease_may_write(&cluster->lease))
-        on_held(cluster);
-    if (cluster->events.on_link != NULL)
-        cluster->events.on_link(cluster->events_arg, true);
-}
-
-static void on_down(void *arg)
-{
-    struct cw_cluster *cluster = arg;
-    cw_lease_stop(&cluster->lease);
-    cw_ban_mirror_on_down(&cluster->bans);
-    cw_event_stream_on_down(&cluster->stream); /* the reaper may wait for it */
-    cw_reaper_stop(cluster->reaper);
-    cw_sweeper_stop(cluster->sweeper);
-    cw_log_reader_on_down(&cluster->reader);
-    cw_memberships_on_down(&cluster->memberships);
-    cw_interests_on_down(&cluster->interests);
-    cw_replicas_on_down(&cluster->replicas);
-    request_flush(cluster); /* what is to be detached waits no longer */
-    if (cluster->events.on_link != NULL)
-        cluster->events.on_link(cluster->events_arg, false);
-}
-
-static void on_topic_message(void *arg, struct cw_bytes topic, struct cw_bytes bytes)
-{
-    struct cw_cluster *cluster = arg;
-    cw_interests_on_message(&cluster->interests, topic, bytes);
-}
-
-static void on_subscribed(void *arg, struct cw_bytes topic)
-{
-    struct cw_cluster *cluster = arg;
-    cw_interests_on_subscribed(&cluster->interests, topic);
-}
-
-/* `<word> <rest>`: true, and only the rest is left. */
-static bool take_word(struct cw_bytes *bytes, const char *word)
-{
-    size_t size = strlen(word);
-    if (bytes->size < size || memcmp(bytes->data, word, size) != 0)
-        return false;
-    *bytes = cw_bytes_make(bytes->data + size, bytes->size - size);
-    return true;
-}
-
-static void on_node_message(void *arg, struct cw_bytes bytes)
-{
-    struct cw_cluster *cluster = arg;
-    if (take_word(&bytes, "direct "))
-        cw_inboxes_on_direct(&cluster->inboxes, bytes);
-    else if (take_word(&bytes, "request "))
-        cw_inboxes_on_request(&cluster->inboxes, bytes);
-    else if (take_word(&bytes, "taken "))
-        cw_registry_on_taken(&cluster->registry, bytes);
-    else if (take_word(&bytes, "bans "))
-        cw_ban_mirror_on_message(&cluster->bans, bytes);
-    else
-        cw_log_debug(cw_log_node(), "message of unknown kind on the node's topic, %zu bytes",
-                     bytes.size);
-}
-
-static void on_fatal(void *arg, const char *why)
-{
-    struct cw_cluster *cluster = arg;
-    if (cluster->events.on_fatal != NULL)
-        cluster->events.on_fatal(cluster->events_arg, why);
-}
-
 static void on_progress(void *arg, struct cw_interest *interest)
 {
     struct cw_cluster *cluster = arg;
@@ -192,7 +100,7 @@ static void count_nodes(struct cw_cluster *cluster)
     if (cluster->ticks++ % NODES_COUNT_TICKS != 0)
         return;
     (void)snprintf(key, sizeof(key), "%s:nodes", cluster->prefix);
-    (void)cw_facts_nodes(cluster->endpoint, key, on_counted, NULL);
+    (void)cw_facts_nodes(cluster->endpoints, key, on_counted, NULL);
 }
 
 static void on_tick(void *arg)
@@ -213,12 +121,21 @@ static void on_lease_lost(void *arg)
     cw_log_warn(cw_log_node(), "the lease of node %s is gone: going on as %s", cluster->earlier_id,
                 cluster->node_id);
     CW_STAT(lease_losses_total)++;
-    cw_endpoint_rename(cluster->endpoint);
+    cw_endpoints_rename(cluster->endpoints);
     cw_lease_forget(&cluster->lease);
     cluster->registry.is_suspect = true;
     cluster->registry.lease_number++;
     cw_sweeper_hurry(cluster->sweeper);
     cw_lease_start(&cluster->lease);
+}
+
+/* Superset first has no meaning where the steps go to several servers: of a node that died between
+ * two of them something may be left that its set does not know. */
+static void on_node_gone(void *arg)
+{
+    struct cw_cluster *cluster = arg;
+    if (cw_endpoints_are_many(cluster->endpoints))
+        cw_sweeper_hurry(cluster->sweeper);
 }
 
 /* Building. */
@@ -252,16 +169,14 @@ static int take_names(struct cw_cluster *cluster, const struct cw_cluster_option
 
 static int build(struct cw_cluster *cluster, const struct cw_cluster_options *options)
 {
-    static const struct cw_endpoint_events endpoint_events = {
-        on_up, on_down, on_topic_message, on_subscribed, on_node_message, on_fatal};
-    int rc = cw_endpoint_create(cluster->base, &cluster->address, cluster->prefix, cluster->node_id,
-                                &endpoint_events, cluster, &cluster->endpoint);
+    int rc = cw_endpoints_create(cluster->base, &cluster->address, cluster->prefix,
+                                 cluster->node_id, &cw_link_events, cluster, &cluster->endpoints);
     if (rc < 0)
         return rc;
-    rc = cw_interests_init(&cluster->interests, cluster->base, cluster->endpoint, cluster->prefix);
+    rc = cw_interests_init(&cluster->interests, cluster->base, cluster->endpoints, cluster->prefix);
     if (rc < 0)
         return rc;
-    rc = cw_log_reader_init(&cluster->reader, cluster->base, cluster->endpoint);
+    rc = cw_log_reader_init(&cluster->reader, cluster->base, cluster->endpoints);
     if (rc < 0)
         return rc;
     cluster->interests.payload_max = cluster->payload_max;
@@ -269,7 +184,7 @@ static int build(struct cw_cluster *cluster, const struct cw_cluster_options *op
     cluster->interests.events_arg = cluster->events_arg;
     cluster->interests.on_progress = on_progress;
     cluster->interests.on_progress_arg = cluster;
-    cw_registry_init(&cluster->registry, cluster->endpoint, &cluster->lease, cluster->prefix,
+    cw_registry_init(&cluster->registry, cluster->endpoints, &cluster->lease, cluster->prefix,
                      cluster->node_id, cluster->earlier_id, &cluster->events, cluster->events_arg);
     cw_registry_set_session(&cluster->registry, options->session_ttl_s, options->queue_max,
                             options->queue_bytes);
@@ -282,30 +197,31 @@ static int build(struct cw_cluster *cluster, const struct cw_cluster_options *op
     cw_event_stream_init(&cluster->stream, &cluster->registry, cluster->prefix,
                          options->events_mask, options->events_max);
     cw_memberships_init(&cluster->memberships, &cluster->interests, &cluster->registry);
-    cw_publisher_init(&cluster->publisher, cluster->endpoint, request_flush, cluster);
-    rc = cw_replicas_start(&cluster->replicas, cluster->base, cluster->endpoint,
-                           &cluster->publisher, request_flush, cluster);
+    cw_publisher_init(&cluster->publisher, cluster->endpoints, request_flush, cluster);
+    cw_replicas_start(&cluster->replicas, cluster->base, cluster->endpoints, &cluster->publisher,
+                      request_flush, cluster);
+    rc = cw_ban_mirror_init(&cluster->bans, cluster->base, cluster->endpoints, cluster->prefix);
     if (rc < 0)
         return rc;
-    rc = cw_ban_mirror_init(&cluster->bans, cluster->base, cluster->endpoint, cluster->prefix);
+    rc = cw_seats_init(&cluster->seats, cluster->base, cluster->endpoints, cluster->prefix);
     if (rc < 0)
         return rc;
-    rc = cw_seats_init(&cluster->seats, cluster->base, cluster->endpoint, cluster->prefix);
-    if (rc < 0)
-        return rc;
-    rc = cw_lease_init(&cluster->lease, cluster->base, cluster->endpoint, cluster->prefix,
+    rc = cw_lease_init(&cluster->lease, cluster->base, cluster->endpoints, cluster->prefix,
                        cluster->node_id, &cluster->registry.count);
     if (rc < 0)
         return rc;
     cluster->lease.on_lost = on_lease_lost;
-    cluster->lease.on_held = on_held;
+    cluster->lease.on_held = cw_links_on_held;
     cluster->lease.arg = cluster;
     cluster->lease.describe = cluster->events.describe_node;
     cluster->lease.describe_arg = cluster->events_arg;
     rc = cw_sweeper_create(cluster->base, &cluster->registry, &cluster->sweeper);
     if (rc < 0)
         return rc;
-    return cw_reaper_create(cluster->base, &cluster->registry, &cluster->stream, &cluster->reaper);
+    rc = cw_reaper_create(cluster->base, &cluster->registry, &cluster->stream, &cluster->reaper);
+    if (rc == CW_OK)
+        cw_reaper_set_on_gone(cluster->reaper, on_node_gone, cluster);
+    return rc;
 }
 
 int cw_cluster_create(const struct cw_cluster_options *options, char *error, size_t error_size,
@@ -365,7 +281,7 @@ int cw_cluster_start(struct cw_cluster *cluster, char *error, size_t error_size)
             return CW_ERR_NOMEM;
     }
     cw_redis_address_describe(&cluster->address, cluster->redis, sizeof(cluster->redis));
-    cw_endpoint_start(cluster->endpoint);
+    cw_endpoints_start(cluster->endpoints);
     return CW_OK;
 }
 
@@ -390,7 +306,8 @@ void cw_cluster_destroy(struct cw_cluster *cluster)
     if (cluster == NULL)
         return;
     cw_registry_cancel_changes(&cluster->registry);
-    cw_endpoint_close(cluster->endpoint); /* answers what is pending; who is told may call again */
+    cw_endpoints_close(
+        cluster->endpoints); /* answers what is pending; who is told may call again */
     cw_log_reader_finish(&cluster->reader);
     cw_event_stream_finish(&cluster->stream);
     cw_replicas_finish(&cluster->replicas);
@@ -406,7 +323,7 @@ void cw_cluster_destroy(struct cw_cluster *cluster)
     cw_lease_finish(&cluster->lease);
     cw_registry_finish(&cluster->registry);
     cw_interests_finish(&cluster->interests);
-    cw_endpoint_destroy(cluster->endpoint);
+    cw_endpoints_destroy(cluster->endpoints);
     cw_redis_address_finish(&cluster->address);
     cw_redis_tls_destroy(cluster->tls);
     if (cluster->turn_end != NULL)
@@ -434,12 +351,12 @@ const char *cw_cluster_redis(const struct cw_cluster *cluster)
 
 bool cw_cluster_is_up(const struct cw_cluster *cluster)
 {
-    return cw_endpoint_is_up(cluster->endpoint);
+    return cw_endpoints_any_up(cluster->endpoints);
 }
 
 void cw_cluster_health(const struct cw_cluster *cluster, struct cw_cluster_health *ret_health)
 {
-    cw_endpoint_health(cluster->endpoint, ret_health);
+    cw_endpoints_health(cluster->endpoints, ret_health);
 }
 
 /* Channels and groups. */
@@ -461,7 +378,7 @@ int cw_cluster_find_session(struct cw_cluster *cluster, struct cw_bytes uuid,
     if (!cw_uuid_is_valid(uuid))
         return CW_ERR_INVALID;
     (void)cw_key_write(key, cluster->prefix, 'c', uuid);
-    return cw_session_find(cluster->endpoint, key,
+    return cw_session_find(cluster->endpoints, key,
                            cw_bytes_make((const char *)digest, CW_SESSION_DIGEST_SIZE), user, fn,
                            arg);
 }
@@ -491,7 +408,7 @@ void cw_cluster_settle_session(struct cw_cluster_channel *channel)
     if (channel->state != CW_ATTACHED)
         return;
     (void)cw_key_write(key, cluster->prefix, 'c', cw_bytes_text(channel->uuid));
-    cw_session_settle(cluster->endpoint, key, cluster->node_id, channel->generation);
+    cw_session_settle(cluster->endpoints, key, cluster->node_id, channel->generation);
 }
 
 void cw_cluster_start_inbox(struct cw_cluster_channel *channel, struct cw_position since,
@@ -653,7 +570,7 @@ void cw_cluster_ack(struct cw_cluster_channel *channel, struct cw_position posit
     (void)cw_key_write(key, cluster->prefix, 'c', cw_bytes_text(channel->uuid));
     struct cw_bytes args[] = {cw_bytes_text("FCALL"), cw_bytes_text("cw_node_trim"),
                               cw_bytes_text("1"), cw_bytes_text(key), cw_bytes_text(id)};
-    (void)cw_functions_command(cluster->endpoint, args, 5, NULL, NULL);
+    (void)cw_functions_command(cluster->endpoints, args, 5, NULL, NULL);
 }
 
 void cw_cluster_request_done(struct cw_cluster_channel *channel, int rc)

@@ -1,658 +1,591 @@
 /*
- * endpoints.c - the pair of links to one Redis server, kept up for ever; see the header for its
- * states.
+ * endpoints.c - the table of the servers; see the header.
  */
 #include "endpoints.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stats.h"
-#include "cw_chanway_lua.h"
 #include "names.h"
-#include "sentinel.h"
+#include "reroute.h"
+#include "slots.h"
+#include "topology.h"
 
 #include <event2/event.h>
-#include <hiredis/hiredis.h>
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BACKOFF_MIN_MS     50
-#define BACKOFF_MAX_MS     2000
-#define CANARY_INTERVAL_MS 500
-#define CANARY_LATE_MS     2500 /* counted as a stall (CONTRACT: /readyz) */
-#define SILENCE_MAX_MS     5500 /* then both links are dropped, one interval later at the latest */
-#define CANARIES_A_CHECK   6    /* one of so many goes with a question for the server's role */
-#define CONNECT_MAX_MS                                                                             \
-    6000 /* from the first packet to UP: somebody may listen and never answer                      \
-          */
-#define CANARY_WORD "canary "
+#define NOBODY   (-1)
+#define DOUBT_MS 2000 /* for so long a server that says CLUSTERDOWN is not believed */
 
-enum endpoint_state {
-    ENDPOINT_IDLE,
-    ENDPOINT_WAITING,
-    ENDPOINT_CONNECTING,
-    ENDPOINT_LOADING,
-    ENDPOINT_UP
+struct entry {
+    struct cw_endpoints *table;
+    struct cw_endpoint *endpoint;
+    struct cw_redis_address address; /* its own `host`; all else is the setting's */
+    size_t slots;
+    int probe_slot; /* of the key that its checks use */
+    int64_t doubted_until_ms;
+    bool is_successor; /* of one that was lost with what it had acknowledged last, perhaps */
 };
 
-enum sign {
-    SIGN_CANARY, /* it came back through pub/sub */
-    SIGN_REPLY,  /* it was answered */
-    SIGN_ACK,    /* the subscription that was said once more was */
-};
-#define SIGNS 3
-
-static const char *const sign_texts[SIGNS] = {
-    [SIGN_CANARY] = "messages do not come back through Redis",
-    [SIGN_REPLY] = "the command link is not answered",
-    [SIGN_ACK] = "the pub/sub link is not answered",
-};
-
-struct cw_endpoint {
+struct cw_endpoints {
     struct event_base *base;
     const struct cw_redis_address *address;
     const char *prefix;
     const char *node_id;
-    struct cw_endpoint_events events;
+    struct cw_endpoints_events events;
     void *arg;
-    struct cw_redis_link *commands;
-    struct cw_redis_link *pubsub;
-    struct cw_sentinel *sentinel;   /* NULL: the address is the server's */
-    struct cw_redis_address target; /* what the links connect to; owns nothing */
-    char host[254];                 /* of the target, as Sentinel said */
-    struct event *retry_timer;      /* WAITING: when to connect; also does restarts asked for */
-    struct event *canary_timer;     /* UP: the next canary; before: the end of CONNECT_MAX_MS */
-    enum endpoint_state state;
-    int backoff_ms;
-    int64_t up_at_ms;
-    int64_t
-        heard_ms[SIGNS]; /* what came last was sent then, on whichever connection; 0: nothing yet */
-    int64_t ask_sent_ms; /* a subscription said once more and not acked yet; 0: none */
-    int64_t canary_lag_ms;
-    unsigned canaries;
-    bool is_stalled;
-    char why[160];
-    char course[96]; /* of the server's data, when it was up last; empty: never yet */
-    char own_topic[CW_KEY_MAX];
-    char all_topic[CW_KEY_MAX];
+    struct entry *entries[CW_ENDPOINTS_MAX]; /* with holes, in a Redis Cluster */
+    int16_t *owners;                         /* of each slot, its entry; NULL: entry 0 has all */
+    unsigned next_number;
+    size_t up_count;
+    bool is_closed;
+    struct cw_topology *topology; /* these three: of a Redis Cluster */
+    struct cw_reroute *reroute;
+    struct event *cleanup; /* drops entries that have no slots any more */
 };
 
-static void describe_endpoint(const void *object, char *text, size_t size)
+static void count_entries(struct cw_endpoints *endpoints)
 {
-    const struct cw_endpoint *endpoint = object;
-    char address[200];
-    cw_redis_address_describe(endpoint->address, address, sizeof(address));
-    (void)snprintf(text, size, "redis=%s", address);
-}
-
-static struct cw_log_object endpoint_log(const struct cw_endpoint *endpoint)
-{
-    struct cw_log_object object = {endpoint, describe_endpoint};
-    return object;
-}
-
-static void set_timer(struct event *timer, int64_t ms)
-{
-    struct timeval interval = {ms / 1000, (ms % 1000) * 1000};
-    (void)event_add(timer, &interval);
-}
-
-static void set_state(struct cw_endpoint *endpoint, enum endpoint_state state)
-{
-    static const char *const names[] = {"IDLE", "WAITING", "CONNECTING", "LOADING", "UP"};
-    cw_log_debug(endpoint_log(endpoint), "%s -> %s", names[endpoint->state], names[state]);
-    bool was_up = endpoint->state == ENDPOINT_UP;
-    endpoint->state = state;
-    CW_STAT(redis_up) = state == ENDPOINT_UP;
-    if (state == ENDPOINT_WAITING)
-        event_del(endpoint->canary_timer);
-    if (was_up && state != ENDPOINT_UP)
-        endpoint->events.on_down(endpoint->arg);
-}
-
-/* Both links down, then WAITING: half to all of the back-off, so that nodes do not come back in
- * step. */
-static void retry_later(struct cw_endpoint *endpoint, const char *why)
-{
-    if (endpoint->state == ENDPOINT_IDLE || endpoint->state == ENDPOINT_WAITING)
-        return;
-    if (endpoint->state == ENDPOINT_UP) {
-        CW_STAT(redis_links_lost_total)++;
-        endpoint->backoff_ms = BACKOFF_MIN_MS;
+    size_t count = 0;
+    size_t up = 0;
+    for (size_t i = 0; i < CW_ENDPOINTS_MAX; i++) {
+        const struct entry *entry = endpoints->entries[i];
+        if (entry == NULL)
+            continue;
+        count++;
+        up += cw_endpoint_is_up(entry->endpoint);
     }
-    int delay_ms =
-        endpoint->backoff_ms / 2 + (int)cw_random_below((uint32_t)endpoint->backoff_ms / 2 + 1);
-    if (strcmp(endpoint->why, why) != 0 || endpoint->state == ENDPOINT_UP)
-        cw_log_warn(endpoint_log(endpoint), "no link to Redis: %s; retrying, next in %d ms", why,
-                    delay_ms);
-    (void)snprintf(endpoint->why, sizeof(endpoint->why), "%s", why);
-    endpoint->backoff_ms =
-        endpoint->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : endpoint->backoff_ms * 2;
-    cw_redis_link_close(endpoint->commands);
-    cw_redis_link_close(endpoint->pubsub);
-    if (endpoint->sentinel != NULL)
-        cw_sentinel_cancel(endpoint->sentinel);
-    set_state(endpoint, ENDPOINT_WAITING);
-    set_timer(endpoint->retry_timer, delay_ms);
+    endpoints->up_count = up;
+    CW_STAT(redis_endpoints) = (int64_t)count;
+    CW_STAT(redis_endpoints_up) = (int64_t)up;
+    CW_STAT(redis_up) = count > 0 && up == count;
 }
 
-static void on_link_lost(void *arg, const char *why, bool is_fatal)
+/* From one endpoint. */
+
+static void on_up(void *arg, bool is_same_course)
 {
-    struct cw_endpoint *endpoint = arg;
-    if (is_fatal)
-        endpoint->events.on_fatal(endpoint->arg, why);
-    retry_later(endpoint, why);
+    struct entry *entry = arg;
+    bool is_successor = entry->is_successor;
+    entry->is_successor = false;
+    count_entries(entry->table);
+    entry->table->events.on_up(entry->table->arg, entry->endpoint, is_same_course && !is_successor);
 }
 
-/* Canary and liveness. */
-
-/* When the sign that has been missing for longest was sent. */
-static int64_t weakest_ms(const struct cw_endpoint *endpoint)
+static void on_down(void *arg)
 {
-    int64_t weakest = endpoint->heard_ms[0];
-    for (int i = 1; i < SIGNS; i++)
-        if (endpoint->heard_ms[i] < weakest)
-            weakest = endpoint->heard_ms[i];
-    return weakest;
+    struct entry *entry = arg;
+    count_entries(entry->table);
+    if (entry->table->topology != NULL)
+        cw_topology_hurry(entry->table->topology, NULL);
+    entry->table->events.on_down(entry->table->arg, entry->endpoint);
 }
 
-/* What is missing, for people. Of signs about as old as each other the first tells most. */
-static const char *missing_sign(const struct cw_endpoint *endpoint)
+static void on_topic_message(void *arg, struct cw_bytes topic, struct cw_bytes bytes)
 {
-    int64_t weakest = weakest_ms(endpoint);
-    int i = 0;
-    while (endpoint->heard_ms[i] - weakest > 2 * CANARY_INTERVAL_MS)
-        i++;
-    return sign_texts[i];
+    const struct entry *entry = arg;
+    entry->table->events.on_topic_message(entry->table->arg, topic, bytes);
 }
 
-/* How long these links have been silent. */
-static int64_t silence_ms(const struct cw_endpoint *endpoint)
+static void on_subscribed(void *arg, struct cw_bytes topic)
 {
-    int64_t heard = weakest_ms(endpoint);
-    return cw_clock_ms() - (heard > endpoint->up_at_ms ? heard : endpoint->up_at_ms);
+    const struct entry *entry = arg;
+    entry->table->events.on_subscribed(entry->table->arg, entry->endpoint, topic);
 }
 
-struct canary_call {
-    struct cw_redis_request request;
-    struct cw_endpoint *endpoint;
-};
-
-static void on_canary_reply(struct cw_redis_request *request, int rc, const redisReply *reply)
+static void on_unsubscribed(void *arg, struct cw_bytes topic)
 {
-    struct cw_endpoint *endpoint = ((struct canary_call *)request)->endpoint;
-    (void)rc; /* an error is an answer */
-    if (reply != NULL)
-        endpoint->heard_ms[SIGN_REPLY] = request->sent_us / 1000;
-    free(request);
-}
-
-static void send_canary(struct cw_endpoint *endpoint)
-{
-    char text[64];
-    struct canary_call *call = calloc(1, sizeof(*call));
-    if (call == NULL)
+    const struct entry *entry = arg;
+    struct cw_endpoints *table = entry->table;
+    if (table->topology == NULL)
         return;
-    call->request.on_reply = on_canary_reply;
-    call->endpoint = endpoint;
-    (void)snprintf(text, sizeof(text), CANARY_WORD "%" PRId64, cw_clock_ms());
-    struct cw_bytes args[] = {cw_bytes_text("PUBLISH"), cw_bytes_text(endpoint->own_topic),
-                              cw_bytes_text(text)};
-    if (cw_redis_link_call(endpoint->commands, &call->request, args, 3) != CW_OK)
-        free(call);
+    cw_topology_hurry(table->topology, entry->endpoint);
+    table->events.on_unsubscribed(table->arg, entry->endpoint, topic);
 }
 
-/* A subscription that is there already: Redis acks it all the same. No PING: its answer is no push,
- * and an error may belong to any SSUBSCRIBE before it. */
-static bool ask_pubsub(struct cw_endpoint *endpoint)
+static void on_slot_refused(void *arg, const char *error)
 {
-    if (endpoint->ask_sent_ms != 0)
-        return true;
-    endpoint->ask_sent_ms = cw_clock_ms();
-    return cw_redis_link_subscribe(endpoint->pubsub, "SSUBSCRIBE", endpoint->all_topic) == CW_OK;
-}
-
-static void take_ack(struct cw_endpoint *endpoint)
-{
-    if (endpoint->ask_sent_ms == 0)
+    struct entry *entry = arg;
+    cw_log_debug(cw_log_node(), "a subscription was refused: %s", error);
+    if (entry->table->topology == NULL) {
+        cw_endpoint_restart(entry->endpoint, error);
         return;
-    endpoint->heard_ms[SIGN_ACK] = endpoint->ask_sent_ms;
-    endpoint->ask_sent_ms = 0;
+    }
+    cw_topology_hurry(entry->table->topology, entry->endpoint);
+    entry->table->events.on_refused(entry->table->arg, entry->endpoint);
 }
 
-static void set_stalled(struct cw_endpoint *endpoint, int64_t silent_ms)
+static void on_node_message(void *arg, struct cw_bytes bytes)
 {
-    bool is_stalled = silent_ms > CANARY_LATE_MS;
-    if (endpoint->is_stalled == is_stalled)
-        return;
-    endpoint->is_stalled = is_stalled;
-    if (is_stalled) {
-        CW_STAT(canary_stalls_total)++;
-        cw_log_warn(endpoint_log(endpoint), "%s, for %" PRId64 " ms now: not ready",
-                    missing_sign(endpoint), silent_ms);
+    const struct entry *entry = arg;
+    entry->table->events.on_node_message(entry->table->arg, bytes);
+}
+
+static void on_fatal(void *arg, const char *why)
+{
+    const struct entry *entry = arg;
+    entry->table->events.on_fatal(entry->table->arg, why);
+}
+
+/* Entries. */
+
+static int add_entry(struct cw_endpoints *endpoints, const char *host, int port, int *ret_index)
+{
+    static const struct cw_endpoint_events events = {
+        on_up,           on_down,         on_topic_message, on_subscribed,
+        on_unsubscribed, on_slot_refused, on_node_message,  on_fatal};
+    int index = 0;
+    while (index < CW_ENDPOINTS_MAX && endpoints->entries[index] != NULL)
+        index++;
+    if (index == CW_ENDPOINTS_MAX)
+        return CW_ERR_FULL;
+    struct entry *entry = calloc(1, sizeof(*entry));
+    if (entry == NULL)
+        return CW_ERR_NOMEM;
+    entry->table = endpoints;
+    entry->probe_slot = NOBODY;
+    entry->address = *endpoints->address;
+    const struct cw_redis_address *address = endpoints->address;
+    int rc = CW_OK;
+    if (host != NULL) {
+        entry->address.kind = CW_REDIS_SERVER;
+        entry->address.port = port;
+        entry->address.host = strdup(host);
+        address = &entry->address;
+        if (entry->address.host == NULL)
+            rc = CW_ERR_NOMEM;
     } else {
-        cw_log_info(endpoint_log(endpoint), "both links are answered again, canaries come back");
+        entry->address.host = NULL;
     }
-}
-
-static void on_canary_timer(evutil_socket_t fd, short what, void *arg)
-{
-    struct cw_endpoint *endpoint = arg;
-    (void)fd;
-    (void)what;
-    if (endpoint->state != ENDPOINT_UP) {
-        retry_later(endpoint, "no answer while connecting, for 6 s");
-        return;
-    }
-    int64_t silent_ms = silence_ms(endpoint);
-    set_stalled(endpoint, silent_ms);
-    if (silent_ms > SILENCE_MAX_MS) {
-        char why[100];
-        (void)snprintf(why, sizeof(why), "silent for 6 s: %s", missing_sign(endpoint));
-        retry_later(endpoint, why);
-        return;
-    }
-    send_canary(endpoint);
-    if (++endpoint->canaries % CANARIES_A_CHECK == 0)
-        cw_redis_link_check(endpoint->commands);
-    if (!ask_pubsub(endpoint)) {
-        retry_later(endpoint, "can't subscribe");
-        return;
-    }
-    set_timer(endpoint->canary_timer, CANARY_INTERVAL_MS);
-}
-
-/* Anybody who may publish may have said it: one of the future would be a sign of life for ever. */
-static void take_canary(struct cw_endpoint *endpoint, const char *text)
-{
-    int64_t now_ms = cw_clock_ms();
-    int64_t sent_ms = strtoll(text, NULL, 10);
-    if (sent_ms < endpoint->heard_ms[SIGN_CANARY] || sent_ms > now_ms)
-        return;
-    endpoint->heard_ms[SIGN_CANARY] = sent_ms;
-    endpoint->canary_lag_ms = now_ms - sent_ms;
-}
-
-/* Library. */
-
-/* The one place that knows the version is the library itself: "local VERSION = N". */
-static long long library_version(void)
-{
-    static const char word[] = "local VERSION = ";
-    const char *at = strstr(cw_chanway_lua, word);
-    return at == NULL ? 0 : strtoll(at + sizeof(word) - 1, NULL, 10);
-}
-
-/* The sharded topic brings nothing: an ACL that forbids SSUBSCRIBE shows now, and not at the first
- * join. */
-static void become_up(struct cw_endpoint *endpoint)
-{
-    endpoint->ask_sent_ms = 0;
-    if (cw_redis_link_subscribe(endpoint->pubsub, "SUBSCRIBE", endpoint->own_topic) != CW_OK ||
-        cw_redis_link_subscribe(endpoint->pubsub, "SUBSCRIBE", endpoint->all_topic) != CW_OK ||
-        !ask_pubsub(endpoint)) {
-        retry_later(endpoint, "can't subscribe");
-        return;
-    }
-    endpoint->up_at_ms = cw_clock_ms();
-    endpoint->backoff_ms = BACKOFF_MIN_MS;
-    endpoint->why[0] = '\0';
-    CW_STAT(redis_reconnects_total)++;
-    set_state(endpoint, ENDPOINT_UP);
-    cw_log_info(endpoint_log(endpoint), "up");
-    send_canary(endpoint);
-    set_timer(endpoint->canary_timer, CANARY_INTERVAL_MS);
-    const char *course = cw_redis_link_course(endpoint->commands);
-    bool is_same_course = endpoint->course[0] == '\0' || strcmp(endpoint->course, course) == 0;
-    (void)snprintf(endpoint->course, sizeof(endpoint->course), "%s", course);
-    endpoint->events.on_up(endpoint->arg, is_same_course);
-}
-
-struct load_call {
-    struct cw_redis_request request;
-    struct cw_endpoint *endpoint;
-};
-
-static void call_library(struct cw_endpoint *endpoint,
-                         void (*on_reply)(struct cw_redis_request *, int, const redisReply *),
-                         const struct cw_bytes *args, size_t count)
-{
-    struct load_call *call = calloc(1, sizeof(*call));
-    if (call == NULL) {
-        retry_later(endpoint, "out of memory");
-        return;
-    }
-    call->request.on_reply = on_reply;
-    call->endpoint = endpoint;
-    if (cw_redis_link_call(endpoint->commands, &call->request, args, count) != CW_OK)
-        free(call); /* the link is going: on_link_lost follows */
-}
-
-/* A node that may read but not write would be ready and useless: its first write shows it. */
-static void on_probed(struct cw_redis_request *request, int rc, const redisReply *reply)
-{
-    struct cw_endpoint *endpoint = ((struct load_call *)request)->endpoint;
-    free(request);
-    if (reply == NULL)
-        return;
     if (rc == CW_OK)
-        become_up(endpoint);
-    else
-        cw_endpoint_restart(endpoint, reply->str);
+        rc = cw_endpoint_create(endpoints->base, address, endpoints->prefix, endpoints->node_id,
+                                endpoints->next_number, &events, entry, &entry->endpoint);
+    if (rc != CW_OK) {
+        free(entry->address.host);
+        free(entry);
+        return rc;
+    }
+    endpoints->next_number++;
+    endpoints->entries[index] = entry;
+    *ret_index = index;
+    count_entries(endpoints);
+    return CW_OK;
 }
 
-/* Takes a name off the list of nodes that is never on it. */
-static void probe_writing(struct cw_endpoint *endpoint)
+static void free_entry(struct cw_endpoints *endpoints, int index)
+{
+    struct entry *entry = endpoints->entries[index];
+    endpoints->entries[index] = NULL;
+    cw_endpoint_destroy(entry->endpoint);
+    free(entry->address.host);
+    free(entry);
+}
+
+static struct entry *entry_of(const struct cw_endpoints *endpoints,
+                              const struct cw_endpoint *endpoint)
+{
+    for (size_t i = 0; i < CW_ENDPOINTS_MAX; i++)
+        if (endpoints->entries[i] != NULL && endpoints->entries[i]->endpoint == endpoint)
+            return endpoints->entries[i];
+    return NULL;
+}
+
+/* Redis Cluster: what its nodes say. */
+
+static bool is_doubted(const struct entry *entry)
+{
+    return !cw_endpoint_is_up(entry->endpoint) ||
+           cw_endpoint_silence_ms(entry->endpoint) > CW_ENDPOINT_DOUBT_MS ||
+           cw_clock_ms() < entry->doubted_until_ms;
+}
+
+/* The entry of host:port, made if need be; NOBODY: it can't be. */
+static int find_entry(struct cw_endpoints *endpoints, const char *host, int port)
+{
+    int index = NOBODY;
+    for (int i = 0; i < CW_ENDPOINTS_MAX; i++) {
+        const struct entry *entry = endpoints->entries[i];
+        if (entry != NULL && entry->address.port == port && strcmp(entry->address.host, host) == 0)
+            return i;
+    }
+    int rc = add_entry(endpoints, host, port, &index);
+    if (rc != CW_OK)
+        cw_log_warn(cw_log_node(), "no room for one more Redis server, %s:%d: %s", host, port,
+                    cw_error_text(rc));
+    return index;
+}
+
+/* A node is believed about its own slots, those it has now and those it had; about slots of
+ * others, while these are away or in doubt: what it has heard may be old. */
+static bool is_believed(const struct cw_endpoints *endpoints, int now, int then, int asked)
+{
+    return now == NOBODY || asked == now || asked == then || is_doubted(endpoints->entries[now]);
+}
+
+static void give_slot(struct cw_endpoints *endpoints, size_t slot, int to)
+{
+    int from = endpoints->owners[slot];
+    if (from != NOBODY) {
+        endpoints->entries[from]->slots--;
+        CW_STAT(redis_slots_moved_total)++;
+    }
+    endpoints->owners[slot] = (int16_t)to;
+    endpoints->entries[to]->slots++;
+}
+
+/* A key of one of the endpoint's slots, for its checks. */
+static void choose_probe(struct cw_endpoints *endpoints, int index)
 {
     char key[CW_KEY_MAX];
-    (void)snprintf(key, sizeof(key), "%s:nodes", endpoint->prefix);
-    struct cw_bytes args[] = {cw_bytes_text("FCALL"), cw_bytes_text("cw_node_list"),
-                              cw_bytes_text("1"), cw_bytes_text(key),
-                              cw_bytes_text("probe.00000000")};
-    call_library(endpoint, on_probed, args, 5);
-}
-
-static void on_loaded(struct cw_redis_request *request, int rc, const redisReply *reply)
-{
-    struct cw_endpoint *endpoint = ((struct load_call *)request)->endpoint;
-    free(request);
-    if (reply == NULL)
+    struct entry *entry = endpoints->entries[index];
+    if (entry->probe_slot != NOBODY && endpoints->owners[entry->probe_slot] == index)
         return;
-    if (rc != CW_OK) {
-        char why[160];
-        (void)snprintf(why, sizeof(why), "FUNCTION LOAD was refused: %s", reply->str);
-        cw_endpoint_restart(endpoint, why);
+    for (unsigned i = 0; i < 100 * CW_SLOTS; i++) {
+        (void)snprintf(key, sizeof(key), "%s:{probe.%u}", endpoints->prefix, i);
+        uint16_t slot = cw_slot_of(cw_bytes_text(key));
+        if (endpoints->owners[slot] != index)
+            continue;
+        entry->probe_slot = slot;
+        cw_endpoint_probe_by(entry->endpoint, key);
         return;
     }
-    cw_log_info(endpoint_log(endpoint), "function library version %lld loaded", library_version());
-    probe_writing(endpoint);
 }
 
-static void on_version(struct cw_redis_request *request, int rc, const redisReply *reply)
+/* Those that lost their last slot go. False: what somebody lost to another may lack his last
+ * words. */
+static bool settle_entries(struct cw_endpoints *endpoints, const bool has_lost[CW_ENDPOINTS_MAX],
+                           const bool has_won[CW_ENDPOINTS_MAX])
 {
-    struct cw_endpoint *endpoint = ((struct load_call *)request)->endpoint;
-    free(request);
-    if (reply == NULL)
-        return;
-    if (rc == CW_OK && reply->type == REDIS_REPLY_INTEGER && reply->integer >= library_version()) {
-        probe_writing(endpoint);
+    bool has_fallen = false;
+    for (int i = 0; i < CW_ENDPOINTS_MAX; i++)
+        has_fallen |=
+            has_lost[i] && (endpoints->entries[i]->slots == 0 || is_doubted(endpoints->entries[i]));
+    for (int i = 0; i < CW_ENDPOINTS_MAX; i++) {
+        struct entry *entry = endpoints->entries[i];
+        if (entry == NULL)
+            continue;
+        if (entry->slots > 0)
+            choose_probe(endpoints, i);
+        else
+            event_active(endpoints->cleanup, EV_TIMEOUT, 0);
+        if (has_won[i] && has_fallen && !cw_endpoint_is_up(entry->endpoint))
+            entry->is_successor = true;
+        cw_endpoint_start(entry->endpoint);
+    }
+    return !has_fallen;
+}
+
+static void take_map(void *arg, const struct cw_endpoint *asked, const char *host,
+                     const struct cw_slot_range *ranges, size_t count)
+{
+    struct cw_endpoints *endpoints = arg;
+    bool has_lost[CW_ENDPOINTS_MAX] = {false};
+    bool has_won[CW_ENDPOINTS_MAX] = {false};
+    size_t moved = 0;
+    int asked_index = NOBODY;
+    for (int i = 0; i < CW_ENDPOINTS_MAX && asked != NULL; i++)
+        if (endpoints->entries[i] != NULL && endpoints->entries[i]->endpoint == asked)
+            asked_index = i;
+    if (asked_index != NOBODY)
+        host = endpoints->entries[asked_index]->address.host;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = ranges[i].host == NULL ? host : ranges[i].host;
+        int then = find_entry(endpoints, name, ranges[i].port);
+        for (size_t slot = ranges[i].first; then != NOBODY && slot <= ranges[i].last; slot++) {
+            int now = endpoints->owners[slot];
+            if (now == then || !is_believed(endpoints, now, then, asked_index))
+                continue;
+            if (now != NOBODY)
+                has_lost[now] = true;
+            has_won[then] = true;
+            give_slot(endpoints, slot, then);
+            moved++;
+        }
+    }
+    if (moved == 0) {
+        event_active(endpoints->cleanup, EV_TIMEOUT, 0); /* of one that was named in vain */
         return;
     }
-    if (rc != CW_OK &&
-        strcmp(reply->str, CW_REDIS_NO_FUNCTION) != 0) { /* LOADING, no permission, ... */
-        cw_endpoint_restart(endpoint, reply->str);
-        return;
-    }
-    struct cw_bytes args[] = {cw_bytes_text("FUNCTION"), cw_bytes_text("LOAD"),
-                              cw_bytes_text("REPLACE"),
-                              cw_bytes_make(cw_chanway_lua, cw_chanway_lua_size)};
-    call_library(endpoint, on_loaded, args, 4);
+    cw_log_info(cw_log_node(), "Redis Cluster: %zu slots have another owner than was known", moved);
+    bool is_same_course = settle_entries(endpoints, has_lost, has_won);
+    endpoints->events.on_moved(endpoints->arg, is_same_course);
+    cw_reroute_release(endpoints->reroute);
 }
 
-static void on_link_ready(void *arg)
+static void on_cleanup(evutil_socket_t fd, short what, void *arg)
 {
-    struct cw_endpoint *endpoint = arg;
-    if (!cw_redis_link_is_ready(endpoint->commands) || !cw_redis_link_is_ready(endpoint->pubsub))
-        return;
-    if (strcmp(cw_redis_link_run_id(endpoint->commands), cw_redis_link_run_id(endpoint->pubsub)) !=
-        0) {
-        cw_endpoint_restart(endpoint, "the two links reached different servers");
-        return;
-    }
-    set_state(endpoint, ENDPOINT_LOADING);
-    struct cw_bytes args[] = {cw_bytes_text("FCALL_RO"), cw_bytes_text("cw_version"),
-                              cw_bytes_text("0")};
-    call_library(endpoint, on_version, args, 3);
-}
-
-/* Pushes. */
-
-static struct cw_bytes reply_bytes(const redisReply *reply)
-{
-    return cw_bytes_make(reply->str, reply->str == NULL ? 0 : reply->len);
-}
-
-static void take_node_message(struct cw_endpoint *endpoint, struct cw_bytes bytes)
-{
-    size_t word = strlen(CANARY_WORD);
-    if (bytes.size > word && memcmp(bytes.data, CANARY_WORD, word) == 0)
-        take_canary(endpoint, bytes.data + word); /* hiredis ends strings with NUL */
-    else
-        endpoint->events.on_node_message(endpoint->arg, bytes);
-}
-
-static void on_link_push(void *arg, const redisReply *push)
-{
-    struct cw_endpoint *endpoint = arg;
-    if (endpoint->state != ENDPOINT_UP || push->elements < 3 || push->element[0]->str == NULL ||
-        push->element[1]->str == NULL)
-        return;
-    const char *kind = push->element[0]->str;
-    struct cw_bytes topic = reply_bytes(push->element[1]);
-    if (strcmp(kind, "smessage") == 0)
-        endpoint->events.on_topic_message(endpoint->arg, topic, reply_bytes(push->element[2]));
-    else if (strcmp(kind, "ssubscribe") == 0 && cw_bytes_is(topic, endpoint->all_topic))
-        take_ack(endpoint);
-    else if (strcmp(kind, "ssubscribe") == 0)
-        endpoint->events.on_subscribed(endpoint->arg, topic);
-    else if (strcmp(kind, "message") == 0)
-        take_node_message(endpoint, reply_bytes(push->element[2]));
-}
-
-static void on_unusable(void *arg, const char *why)
-{
-    struct cw_endpoint *endpoint = arg;
-    if (endpoint->state == ENDPOINT_UP)
-        cw_endpoint_restart(endpoint, why);
-}
-
-static void connect_links(struct cw_endpoint *endpoint)
-{
-    cw_redis_link_connect(endpoint->commands);
-    cw_redis_link_connect(endpoint->pubsub);
-}
-
-/* Sentinel. */
-
-static void on_primary_found(void *arg, const char *host, int port)
-{
-    struct cw_endpoint *endpoint = arg;
-    if (endpoint->state != ENDPOINT_CONNECTING)
-        return;
-    (void)snprintf(endpoint->host, sizeof(endpoint->host), "%s", host);
-    endpoint->target = *endpoint->address;
-    endpoint->target.sentinel_name = NULL;
-    endpoint->target.host = endpoint->host;
-    endpoint->target.port = port;
-    connect_links(endpoint);
-}
-
-static void on_no_primary(void *arg, const char *why)
-{
-    retry_later(arg, why);
-}
-
-/* A server that was stopped and goes on may be written to until it hears of the other one. */
-static void on_primary_switched(void *arg)
-{
-    struct cw_endpoint *endpoint = arg;
-    endpoint->backoff_ms = BACKOFF_MIN_MS;
-    if (endpoint->state == ENDPOINT_WAITING)
-        set_timer(endpoint->retry_timer, (int)cw_random_below(BACKOFF_MIN_MS));
-    else
-        cw_endpoint_restart(endpoint, "Sentinel has made another server the primary");
-}
-
-static void on_retry_timer(evutil_socket_t fd, short what, void *arg)
-{
-    struct cw_endpoint *endpoint = arg;
+    struct cw_endpoints *endpoints = arg;
     (void)fd;
     (void)what;
-    if (endpoint->state != ENDPOINT_WAITING) { /* a restart that was asked for in a callback */
-        char why[160];
-        (void)snprintf(why, sizeof(why), "%s", endpoint->why);
-        endpoint->why[0] = '\0';
-        retry_later(endpoint, why);
-        return;
+    for (int i = 0; i < CW_ENDPOINTS_MAX; i++) {
+        struct entry *entry = endpoints->entries[i];
+        if (entry == NULL || entry->slots > 0)
+            continue;
+        bool was_up = cw_endpoint_is_up(entry->endpoint);
+        cw_topology_forget(endpoints->topology, entry->endpoint);
+        cw_endpoint_close(entry->endpoint);
+        if (was_up)
+            endpoints->events.on_down(endpoints->arg, entry->endpoint);
+        cw_log_info(cw_log_node(), "Redis server %s:%d has no slots: left", entry->address.host,
+                    entry->address.port);
+        free_entry(endpoints, i);
     }
-    set_state(endpoint, ENDPOINT_CONNECTING);
-    set_timer(endpoint->canary_timer, CONNECT_MAX_MS);
-    if (endpoint->sentinel != NULL) {
-        cw_sentinel_resolve(endpoint->sentinel);
-        return;
-    }
-    endpoint->target = *endpoint->address;
-    connect_links(endpoint);
+    count_entries(endpoints);
 }
 
-static int create_links(struct cw_endpoint *endpoint)
+static struct cw_endpoint *owner_of(void *arg, uint16_t slot)
 {
-    static const struct cw_redis_link_events events = {on_link_ready, on_link_lost, on_link_push,
-                                                       on_unusable};
-    static const struct cw_sentinel_events sentinel_events = {on_primary_found, on_no_primary,
-                                                              on_primary_switched};
-    const struct cw_redis_address *target = &endpoint->target;
-    int rc = cw_redis_link_create(endpoint->base, target, "commands", &events, endpoint,
-                                  &endpoint->commands);
-    if (rc == CW_OK)
-        rc = cw_redis_link_create(endpoint->base, target, "pubsub", &events, endpoint,
-                                  &endpoint->pubsub);
-    if (rc == CW_OK && endpoint->address->sentinel_name != NULL)
-        rc = cw_sentinel_create(endpoint->base, endpoint->address, &sentinel_events, endpoint,
-                                &endpoint->sentinel);
-    return rc;
+    const struct cw_endpoints *endpoints = arg;
+    int index = endpoints->owners[slot];
+    return index == NOBODY ? NULL : endpoints->entries[index]->endpoint;
 }
 
-int cw_endpoint_create(struct event_base *base, const struct cw_redis_address *address,
-                       const char *prefix, const char *node_id,
-                       const struct cw_endpoint_events *events, void *arg,
-                       struct cw_endpoint **ret_endpoint)
+static void on_refused(void *arg, struct cw_endpoint *by, const char *error)
 {
-    struct cw_endpoint *endpoint = calloc(1, sizeof(*endpoint));
-    if (endpoint == NULL)
+    struct cw_endpoints *endpoints = arg;
+    struct entry *entry = entry_of(endpoints, by);
+    if (entry == NULL)
+        return; /* it has gone meanwhile */
+    bool is_lost = strncmp(error, "CLUSTERDOWN", strlen("CLUSTERDOWN")) == 0;
+    if (is_lost) /* perhaps alone, on the wrong side: the others are asked */
+        entry->doubted_until_ms = cw_clock_ms() + DOUBT_MS;
+    if (strncmp(error, "TRYAGAIN", strlen("TRYAGAIN")) != 0)
+        cw_topology_hurry(endpoints->topology, is_lost ? NULL : by);
+}
+
+/* Building. */
+
+static int create_cluster(struct cw_endpoints *endpoints)
+{
+    static const struct cw_reroute_events events = {owner_of, on_refused};
+    for (size_t slot = 0; slot < CW_SLOTS; slot++)
+        endpoints->owners[slot] = NOBODY;
+    endpoints->cleanup = evtimer_new(endpoints->base, on_cleanup, endpoints);
+    if (endpoints->cleanup == NULL)
         return CW_ERR_NOMEM;
-    endpoint->base = base;
-    endpoint->address = address;
-    endpoint->prefix = prefix;
-    endpoint->node_id = node_id;
-    endpoint->events = *events;
-    endpoint->arg = arg;
-    endpoint->backoff_ms = BACKOFF_MIN_MS;
-    endpoint->canary_lag_ms = -1;
-    (void)snprintf(endpoint->own_topic, sizeof(endpoint->own_topic), "%s:n:%s", prefix, node_id);
-    (void)snprintf(endpoint->all_topic, sizeof(endpoint->all_topic), "%s:all", prefix);
-    (void)snprintf(endpoint->why, sizeof(endpoint->why), "not connected yet");
+    int rc = cw_reroute_create(endpoints->base, &events, endpoints, &endpoints->reroute);
+    if (rc != CW_OK)
+        return rc;
+    return cw_topology_create(endpoints->base, endpoints, endpoints->address, take_map,
+                              &endpoints->topology);
+}
 
-    int rc = CW_ERR_NOMEM;
-    endpoint->retry_timer = evtimer_new(base, on_retry_timer, endpoint);
-    endpoint->canary_timer = evtimer_new(base, on_canary_timer, endpoint);
-    if (endpoint->retry_timer == NULL || endpoint->canary_timer == NULL)
-        goto fail;
-    rc = create_links(endpoint);
-    if (rc < 0)
-        goto fail;
-    *ret_endpoint = endpoint;
+static int create_shards(struct cw_endpoints *endpoints)
+{
+    size_t count = endpoints->address->host_count;
+    for (size_t i = 0; i < count; i++) {
+        const struct cw_redis_host *host = &endpoints->address->hosts[i];
+        int index;
+        int rc = add_entry(endpoints, host->host, host->port, &index);
+        if (rc != CW_OK)
+            return rc;
+        size_t first = i * CW_SLOTS / count;
+        size_t end = (i + 1) * CW_SLOTS / count;
+        for (size_t slot = first; slot < end; slot++)
+            endpoints->owners[slot] = (int16_t)index;
+        endpoints->entries[index]->slots = end - first;
+    }
     return CW_OK;
-
-fail:
-    cw_endpoint_destroy(endpoint);
-    return rc;
 }
 
-void cw_endpoint_close(struct cw_endpoint *endpoint)
+static int create_entries(struct cw_endpoints *endpoints)
 {
-    if (endpoint == NULL)
+    int index;
+    if (endpoints->address->kind != CW_REDIS_CLUSTER && endpoints->address->kind != CW_REDIS_SHARDS)
+        return add_entry(endpoints, NULL, 0, &index);
+    endpoints->owners = calloc(CW_SLOTS, sizeof(endpoints->owners[0]));
+    if (endpoints->owners == NULL)
+        return CW_ERR_NOMEM;
+    return endpoints->address->kind == CW_REDIS_CLUSTER ? create_cluster(endpoints)
+                                                        : create_shards(endpoints);
+}
+
+int cw_endpoints_create(struct event_base *base, const struct cw_redis_address *address,
+                        const char *prefix, const char *node_id,
+                        const struct cw_endpoints_events *events, void *arg,
+                        struct cw_endpoints **ret_endpoints)
+{
+    struct cw_endpoints *endpoints = calloc(1, sizeof(*endpoints));
+    if (endpoints == NULL)
+        return CW_ERR_NOMEM;
+    endpoints->base = base;
+    endpoints->address = address;
+    endpoints->prefix = prefix;
+    endpoints->node_id = node_id;
+    endpoints->events = *events;
+    endpoints->arg = arg;
+    int rc = create_entries(endpoints);
+    if (rc != CW_OK) {
+        cw_endpoints_destroy(endpoints);
+        return rc;
+    }
+    *ret_endpoints = endpoints;
+    return CW_OK;
+}
+
+void cw_endpoints_close(struct cw_endpoints *endpoints)
+{
+    if (endpoints == NULL || endpoints->is_closed)
         return;
-    endpoint->state = ENDPOINT_IDLE; /* nothing is handed over any more */
-    cw_redis_link_destroy(endpoint->commands);
-    cw_redis_link_destroy(endpoint->pubsub);
-    cw_sentinel_destroy(endpoint->sentinel);
-    endpoint->sentinel = NULL;
-    endpoint->commands = NULL;
-    endpoint->pubsub = NULL;
+    endpoints->is_closed = true;
+    if (endpoints->cleanup != NULL)
+        event_del(endpoints->cleanup);
+    cw_topology_destroy(endpoints->topology);
+    endpoints->topology = NULL;
+    for (size_t i = 0; i < CW_ENDPOINTS_MAX; i++)
+        if (endpoints->entries[i] != NULL)
+            cw_endpoint_close(endpoints->entries[i]->endpoint);
+    count_entries(endpoints);
+    if (endpoints->reroute != NULL)
+        cw_reroute_close(endpoints->reroute);
 }
 
-void cw_endpoint_destroy(struct cw_endpoint *endpoint)
+void cw_endpoints_destroy(struct cw_endpoints *endpoints)
 {
-    if (endpoint == NULL)
+    if (endpoints == NULL)
         return;
-    cw_endpoint_close(endpoint);
-    if (endpoint->retry_timer != NULL)
-        event_free(endpoint->retry_timer);
-    if (endpoint->canary_timer != NULL)
-        event_free(endpoint->canary_timer);
-    free(endpoint);
+    cw_endpoints_close(endpoints);
+    for (int i = 0; i < CW_ENDPOINTS_MAX; i++)
+        if (endpoints->entries[i] != NULL)
+            free_entry(endpoints, i);
+    cw_reroute_destroy(endpoints->reroute);
+    if (endpoints->cleanup != NULL)
+        event_free(endpoints->cleanup);
+    free(endpoints->owners);
+    free(endpoints);
 }
 
-void cw_endpoint_start(struct cw_endpoint *endpoint)
+void cw_endpoints_start(struct cw_endpoints *endpoints)
 {
-    if (endpoint->state != ENDPOINT_IDLE)
-        return;
-    set_state(endpoint, ENDPOINT_WAITING);
-    set_timer(endpoint->retry_timer, 0);
+    for (size_t i = 0; i < CW_ENDPOINTS_MAX; i++)
+        if (endpoints->entries[i] != NULL)
+            cw_endpoint_start(endpoints->entries[i]->endpoint);
+    if (endpoints->topology != NULL)
+        cw_topology_start(endpoints->topology);
 }
 
-void cw_endpoint_rename(struct cw_endpoint *endpoint)
+void cw_endpoints_rename(struct cw_endpoints *endpoints)
 {
-    if (endpoint->state == ENDPOINT_UP)
-        (void)cw_redis_link_subscribe(endpoint->pubsub, "UNSUBSCRIBE", endpoint->own_topic);
-    (void)snprintf(endpoint->own_topic, sizeof(endpoint->own_topic), "%s:n:%s", endpoint->prefix,
-                   endpoint->node_id);
-    if (endpoint->state == ENDPOINT_UP &&
-        cw_redis_link_subscribe(endpoint->pubsub, "SUBSCRIBE", endpoint->own_topic) != CW_OK)
-        cw_endpoint_restart(endpoint, "can't subscribe");
+    for (size_t i = 0; i < CW_ENDPOINTS_MAX; i++)
+        if (endpoints->entries[i] != NULL)
+            cw_endpoint_rename(endpoints->entries[i]->endpoint);
 }
 
-bool cw_endpoint_is_up(const struct cw_endpoint *endpoint)
+/* Use. */
+
+struct cw_endpoint *cw_endpoints_of(const struct cw_endpoints *endpoints, struct cw_bytes key)
 {
-    return endpoint->state == ENDPOINT_UP;
+    int index = endpoints->owners == NULL ? 0 : endpoints->owners[cw_slot_of(key)];
+    return index == NOBODY ? NULL : endpoints->entries[index]->endpoint;
 }
 
-void cw_endpoint_restart(struct cw_endpoint *endpoint, const char *why)
+bool cw_endpoints_serve(const struct cw_endpoints *endpoints, struct cw_bytes key)
 {
-    if (endpoint->state == ENDPOINT_IDLE || endpoint->state == ENDPOINT_WAITING)
-        return;
-    (void)snprintf(endpoint->why, sizeof(endpoint->why), "%s", why);
-    event_active(endpoint->retry_timer, EV_TIMEOUT, 0);
+    const struct cw_endpoint *endpoint = cw_endpoints_of(endpoints, key);
+    return endpoint != NULL && cw_endpoint_is_up(endpoint);
 }
 
-int cw_endpoint_call(struct cw_endpoint *endpoint, struct cw_redis_request *request,
-                     const struct cw_bytes *args, size_t count)
+bool cw_endpoints_any_up(const struct cw_endpoints *endpoints)
 {
-    if (endpoint->state != ENDPOINT_UP)
+    return endpoints->up_count > 0;
+}
+
+bool cw_endpoints_keeps(const struct cw_endpoints *endpoints, const struct cw_endpoint *endpoint)
+{
+    const struct entry *entry = entry_of(endpoints, endpoint);
+    return entry != NULL && entry->slots > 0 && !is_doubted(entry);
+}
+
+bool cw_endpoints_have(const struct cw_endpoints *endpoints, const struct cw_endpoint *endpoint)
+{
+    return entry_of(endpoints, endpoint) != NULL;
+}
+
+bool cw_endpoints_are_many(const struct cw_endpoints *endpoints)
+{
+    return endpoints->owners != NULL;
+}
+
+/* FCALL name 1 key ..., XINFO STREAM key, else: word key ... */
+static struct cw_bytes key_of_command(const struct cw_bytes *args, size_t count)
+{
+    size_t at = 1;
+    if (cw_bytes_is(args[0], "FCALL") || cw_bytes_is(args[0], "FCALL_RO"))
+        at = 3;
+    else if (cw_bytes_is(args[0], "XINFO"))
+        at = 2;
+    return at < count ? args[at] : cw_bytes_make("", 0);
+}
+
+int cw_endpoints_call(struct cw_endpoints *endpoints, struct cw_redis_request *request,
+                      const struct cw_bytes *args, size_t count)
+{
+    if (endpoints->is_closed)
         return CW_ERR_UNAVAILABLE;
-    return cw_redis_link_call(endpoint->commands, request, args, count);
+    if (endpoints->owners == NULL)
+        return cw_endpoint_call(endpoints->entries[0]->endpoint, request, args, count);
+    uint16_t slot = cw_slot_of(key_of_command(args, count));
+    if (endpoints->reroute != NULL)
+        return cw_reroute_call(endpoints->reroute, slot, request, args, count);
+    return cw_endpoint_call(endpoints->entries[endpoints->owners[slot]]->endpoint, request, args,
+                            count);
 }
 
-int cw_endpoint_subscribe(struct cw_endpoint *endpoint, const char *topic)
+struct cw_endpoint *cw_endpoints_next(const struct cw_endpoints *endpoints,
+                                      const struct cw_endpoint *endpoint)
 {
-    if (endpoint->state != ENDPOINT_UP)
-        return CW_ERR_UNAVAILABLE;
-    return cw_redis_link_subscribe(endpoint->pubsub, "SSUBSCRIBE", topic);
+    size_t i = 0;
+    while (endpoint != NULL && i < CW_ENDPOINTS_MAX &&
+           (endpoints->entries[i] == NULL || endpoints->entries[i]->endpoint != endpoint))
+        i++;
+    for (i += endpoint != NULL; i < CW_ENDPOINTS_MAX; i++)
+        if (endpoints->entries[i] != NULL)
+            return endpoints->entries[i]->endpoint;
+    return NULL;
 }
 
-void cw_endpoint_unsubscribe(struct cw_endpoint *endpoint, const char *topic)
+static bool is_worse(const struct cw_cluster_health *a, const struct cw_cluster_health *b)
 {
-    if (endpoint->state == ENDPOINT_UP)
-        (void)cw_redis_link_subscribe(endpoint->pubsub, "SUNSUBSCRIBE", topic);
+    if (a->is_up != b->is_up)
+        return !a->is_up;
+    if ((a->canary_age_ms < 0) != (b->canary_age_ms < 0))
+        return a->canary_age_ms < 0;
+    return a->canary_age_ms > b->canary_age_ms;
 }
 
-void cw_endpoint_health(const struct cw_endpoint *endpoint, struct cw_cluster_health *ret_health)
+/* Of several it is said which one. */
+static void name_server(const struct cw_endpoint *endpoint, struct cw_cluster_health *health)
 {
-    const char *why = endpoint->why;
-    int64_t heard = weakest_ms(endpoint);
-    int64_t overdue_ms = -1; /* how late the canary is that is still on its way */
-    ret_health->is_up = endpoint->state == ENDPOINT_UP;
-    ret_health->canary_age_ms = heard == 0 ? -1 : cw_clock_ms() - heard;
-    if (ret_health->is_up && endpoint->heard_ms[SIGN_CANARY] != 0)
-        overdue_ms = cw_clock_ms() - endpoint->heard_ms[SIGN_CANARY] - CANARY_INTERVAL_MS;
-    ret_health->canary_lag_ms =
-        overdue_ms > endpoint->canary_lag_ms ? overdue_ms : endpoint->canary_lag_ms;
-    if (ret_health->is_up)
-        why = ret_health->canary_age_ms >= CANARY_LATE_MS ? missing_sign(endpoint) : "";
-    (void)snprintf(ret_health->why, sizeof(ret_health->why), "%.*s",
-                   (int)sizeof(ret_health->why) - 1, why);
+    char why[sizeof(health->why)];
+    const struct cw_redis_address *address = cw_endpoint_address(endpoint);
+    if (health->why[0] == '\0')
+        return;
+    (void)snprintf(why, sizeof(why), "%.60s:%d: %.60s", address->host, address->port, health->why);
+    (void)snprintf(health->why, sizeof(health->why), "%s", why);
+}
+
+void cw_endpoints_health(const struct cw_endpoints *endpoints, struct cw_cluster_health *ret_health)
+{
+    const struct cw_endpoint *worst = NULL;
+    for (const struct cw_endpoint *e = cw_endpoints_next(endpoints, NULL); e != NULL;
+         e = cw_endpoints_next(endpoints, e)) {
+        struct cw_cluster_health health;
+        cw_endpoint_health(e, &health);
+        if (worst != NULL && !is_worse(&health, ret_health))
+            continue;
+        *ret_health = health;
+        worst = e;
+    }
+    if (worst == NULL) {
+        const char *why = cw_topology_why(endpoints->topology);
+        *ret_health = (struct cw_cluster_health){.canary_age_ms = -1, .canary_lag_ms = -1};
+        (void)snprintf(ret_health->why, sizeof(ret_health->why), "%.127s",
+                       why[0] == '\0' ? "asking who is in the Redis Cluster" : why);
+    } else if (endpoints->owners != NULL) {
+        name_server(worst, ret_health);
+    }
 }

@@ -1,10 +1,10 @@
 /*
  * envelope.h - how a message looks in Redis: (7) bytes -> struct cw_message. Pure, bounded, fuzzed.
  *
- * The functions write it, but for bodies of messages without a key (functions_publish.c). MessagePack:
- *   body    = array [type, flags, from, payload]    more elements may follow and are ignored
- *             type 0 json, 1 text, 2 bytes; flags bit 0: skips the sender
- *             from, payload: str or bin (Lua has one string type, it writes str)
+ * The functions write it, but for bodies of messages without a key (functions_publish.c).
+ * MessagePack: body    = array [type, flags, from, payload]    more elements may follow and are
+ * ignored type 0 json, 1 text, 2 bytes; flags bit 0: skips the sender from, payload: str or bin
+ * (Lua has one string type, it writes str)
  *
  *             kind 3: who joined (flags bit 0 set) or left; 8, 9, 10: a request to a channel
  *

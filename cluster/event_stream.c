@@ -187,9 +187,15 @@ void cw_event_stream_describe(struct cw_stream_record *record, enum cw_stream_ki
         record->fields[CW_STREAM_FIELD_TYPE] = cw_event_stream_type(info.type);
 }
 
+static bool may_write(const struct cw_event_stream *stream)
+{
+    return cw_registry_may_write(stream->registry) &&
+           cw_endpoints_serve(stream->registry->endpoints, cw_bytes_text(stream->key));
+}
+
 static bool can_send(const struct cw_event_stream *stream)
 {
-    return stream->state != CW_EVENT_STREAM_STALLED && cw_registry_may_write(stream->registry);
+    return stream->state != CW_EVENT_STREAM_STALLED && may_write(stream);
 }
 
 static bool is_full(const struct cw_stream_load *load, size_t bytes)
@@ -306,7 +312,7 @@ static int send_entry(struct cw_event_stream *stream, struct entry *entry)
         args[count++] = cw_bytes_make(value, entry->sizes[i]);
         value += entry->sizes[i];
     }
-    return cw_functions_command(stream->registry->endpoint, args, count, on_answer, entry);
+    return cw_functions_command(stream->registry->endpoints, args, count, on_answer, entry);
 }
 
 /* The first of `waiting`; false: the link takes no more. */
@@ -357,7 +363,7 @@ void cw_event_stream_flush(struct cw_event_stream *stream)
 bool cw_event_stream_is_behind(const struct cw_event_stream *stream)
 {
     return !cw_list_is_empty(&stream->waiting) && stream->state == CW_EVENT_STREAM_FLOWING &&
-           cw_registry_may_write(stream->registry);
+           may_write(stream);
 }
 
 void cw_event_stream_on_down(struct cw_event_stream *stream)
@@ -394,7 +400,7 @@ static void on_exists(void *arg, int rc, bool is_there)
     struct cw_event_stream *stream = arg;
     if (rc != CW_OK || !is_there)
         on_trimmed(stream, rc, 0);
-    else if (cw_stream_info_read(stream->registry->endpoint, stream->key, on_trimmed, stream) !=
+    else if (cw_stream_info_read(stream->registry->endpoints, stream->key, on_trimmed, stream) !=
              CW_OK)
         on_trimmed(stream, CW_ERR_UNAVAILABLE, 0);
 }
@@ -403,7 +409,7 @@ static void look_for_trimmed(struct cw_event_stream *stream)
 {
     struct cw_bytes args[] = {cw_bytes_text("EXISTS"), cw_bytes_text(stream->key)};
     stream->look_ms = cw_clock_ms() + LOOK_EVERY_MS;
-    if (cw_functions_flag(stream->registry->endpoint, args, 2, on_exists, stream) == CW_OK)
+    if (cw_functions_flag(stream->registry->endpoints, args, 2, on_exists, stream) == CW_OK)
         stream->is_looking = true;
 }
 

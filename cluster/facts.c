@@ -22,7 +22,7 @@ struct asking {
 };
 
 /* FCALL_RO of a function with one key and no arguments. */
-static int ask(struct cw_endpoint *endpoint, const char *function, const char *key,
+static int ask(struct cw_endpoints *endpoints, const char *function, const char *key,
                void (*on_reply)(struct cw_redis_request *, int, const redisReply *),
                const struct asking *asking)
 {
@@ -33,7 +33,7 @@ static int ask(struct cw_endpoint *endpoint, const char *function, const char *k
         return CW_ERR_NOMEM;
     *copy = *asking;
     copy->request.on_reply = on_reply;
-    int rc = cw_endpoint_call(endpoint, &copy->request, args, sizeof(args) / sizeof(args[0]));
+    int rc = cw_endpoints_call(endpoints, &copy->request, args, sizeof(args) / sizeof(args[0]));
     if (rc != CW_OK)
         free(copy);
     return rc;
@@ -134,10 +134,10 @@ static void on_channel(struct cw_redis_request *request, int rc, const redisRepl
     free(groups);
 }
 
-int cw_facts_channel(struct cw_endpoint *endpoint, const char *key, cw_registry_fn fn, void *arg)
+int cw_facts_channel(struct cw_endpoints *endpoints, const char *key, cw_registry_fn fn, void *arg)
 {
     const struct asking asking = {.fn.channel = fn, .arg = arg};
-    return ask(endpoint, "cw_channel", key, on_channel, &asking);
+    return ask(endpoints, "cw_channel", key, on_channel, &asking);
 }
 
 /* A group. */
@@ -158,10 +158,10 @@ static void on_group(struct cw_redis_request *request, int rc, const redisReply 
     asking.fn.group(asking.arg, rc, rc == CW_OK ? &info : NULL);
 }
 
-int cw_facts_group(struct cw_endpoint *endpoint, const char *key, cw_group_info_fn fn, void *arg)
+int cw_facts_group(struct cw_endpoints *endpoints, const char *key, cw_group_info_fn fn, void *arg)
 {
     const struct asking asking = {.fn.group = fn, .arg = arg};
-    return ask(endpoint, "cw_group", key, on_group, &asking);
+    return ask(endpoints, "cw_group", key, on_group, &asking);
 }
 
 /* Nodes: id, lease left, channels of each. */
@@ -194,8 +194,8 @@ static void on_nodes(struct cw_redis_request *request, int rc, const redisReply 
     free(ids);
 }
 
-int cw_facts_nodes(struct cw_endpoint *endpoint, const char *key, cw_facts_nodes_fn fn, void *arg)
+int cw_facts_nodes(struct cw_endpoints *endpoints, const char *key, cw_facts_nodes_fn fn, void *arg)
 {
     const struct asking asking = {.fn.nodes = fn, .arg = arg};
-    return ask(endpoint, "cw_nodes", key, on_nodes, &asking);
+    return ask(endpoints, "cw_nodes", key, on_nodes, &asking);
 }

@@ -40,7 +40,7 @@ static struct cw_bytes write_joiner(char text[JOINER_TEXT_SIZE],
     return cw_bytes_text(text);
 }
 
-int cw_functions_join(struct cw_endpoint *endpoint, const char *key,
+int cw_functions_join(struct cw_endpoints *endpoints, const char *key,
                       const struct cw_history_limits *limits, const char *node, bool is_watched,
                       const struct cw_functions_member *members, size_t count, cw_tip_fn fn,
                       void *arg)
@@ -63,7 +63,7 @@ int cw_functions_join(struct cw_endpoint *endpoint, const char *key,
     struct call *call = create_call(on_tip, arg);
     if (call != NULL)
         call->fn.tip = fn;
-    return send_call(endpoint, call, args, n);
+    return send_call(endpoints, call, args, n);
 }
 
 static void on_done(struct cw_redis_request *request, int rc, const redisReply *reply)
@@ -75,16 +75,16 @@ static void on_done(struct cw_redis_request *request, int rc, const redisReply *
     free(call);
 }
 
-int cw_functions_command(struct cw_endpoint *endpoint, const struct cw_bytes *args, size_t count,
+int cw_functions_command(struct cw_endpoints *endpoints, const struct cw_bytes *args, size_t count,
                          cw_done_fn fn, void *arg)
 {
     struct call *call = create_call(on_done, arg);
     if (call != NULL)
         call->fn.done = fn;
-    return send_call(endpoint, call, args, count);
+    return send_call(endpoints, call, args, count);
 }
 
-int cw_functions_leave(struct cw_endpoint *endpoint, const char *key, const char *node,
+int cw_functions_leave(struct cw_endpoints *endpoints, const char *key, const char *node,
                        const char *const *uuids, size_t count, cw_done_fn fn, void *arg)
 {
     struct cw_bytes args[5 + CW_FUNCTIONS_BATCH];
@@ -96,7 +96,7 @@ int cw_functions_leave(struct cw_endpoint *endpoint, const char *key, const char
     args[n++] = cw_bytes_text(node);
     for (size_t i = 0; i < count; i++)
         args[n++] = cw_bytes_text(uuids[i]);
-    return cw_functions_command(endpoint, args, n, fn, arg);
+    return cw_functions_command(endpoints, args, n, fn, arg);
 }
 
 /* mark, detach, renew */
@@ -110,7 +110,7 @@ static void on_flag(struct cw_redis_request *request, int rc, const redisReply *
     free(call);
 }
 
-int cw_functions_mark(struct cw_endpoint *endpoint, const char *channel_key, const char *node,
+int cw_functions_mark(struct cw_endpoints *endpoints, const char *channel_key, const char *node,
                       bool is_added, const char *group, cw_flag_fn fn, void *arg)
 {
     struct cw_bytes args[] = {cw_bytes_text("FCALL"), cw_bytes_text("cw_node_mark"),
@@ -120,7 +120,7 @@ int cw_functions_mark(struct cw_endpoint *endpoint, const char *channel_key, con
     struct call *call = create_call(on_flag, arg);
     if (call != NULL)
         call->fn.flag = fn;
-    return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
+    return send_call(endpoints, call, args, sizeof(args) / sizeof(args[0]));
 }
 
 /* attach, detach: lists of groups */
@@ -158,7 +158,7 @@ static void on_attached(struct cw_redis_request *request, int rc, const redisRep
     free(call);
 }
 
-int cw_functions_attach(struct cw_endpoint *endpoint, const char *channel_key, const char *node,
+int cw_functions_attach(struct cw_endpoints *endpoints, const char *channel_key, const char *node,
                         uint64_t expected, const char *earlier_node, const char *inbox_limits,
                         const struct cw_bytes *fields, size_t field_count, cw_attached_fn fn,
                         void *arg)
@@ -180,7 +180,7 @@ int cw_functions_attach(struct cw_endpoint *endpoint, const char *channel_key, c
     struct call *call = create_call(on_attached, arg);
     if (call != NULL)
         call->fn.attached = fn;
-    return send_call(endpoint, call, args, n);
+    return send_call(endpoints, call, args, n);
 }
 
 static void on_detached(struct cw_redis_request *request, int rc, const redisReply *reply)
@@ -201,7 +201,7 @@ static void on_detached(struct cw_redis_request *request, int rc, const redisRep
     free(call);
 }
 
-int cw_functions_detach(struct cw_endpoint *endpoint, const char *channel_key, const char *node,
+int cw_functions_detach(struct cw_endpoints *endpoints, const char *channel_key, const char *node,
                         int64_t resume_s, const char *mode, const struct cw_bytes *more,
                         size_t more_count, cw_detached_fn fn, void *arg)
 {
@@ -221,7 +221,7 @@ int cw_functions_detach(struct cw_endpoint *endpoint, const char *channel_key, c
     struct call *call = create_call(on_detached, arg);
     if (call != NULL)
         call->fn.detached = fn;
-    return send_call(endpoint, call, args, n);
+    return send_call(endpoints, call, args, n);
 }
 
 static void on_strings(struct cw_redis_request *request, int rc, const redisReply *reply)
@@ -235,13 +235,13 @@ static void on_strings(struct cw_redis_request *request, int rc, const redisRepl
     free(call);
 }
 
-int cw_functions_strings(struct cw_endpoint *endpoint, const struct cw_bytes *args, size_t count,
+int cw_functions_strings(struct cw_endpoints *endpoints, const struct cw_bytes *args, size_t count,
                          cw_strings_fn fn, void *arg)
 {
     struct call *call = create_call(on_strings, arg);
     if (call != NULL)
         call->fn.strings = fn;
-    return send_call(endpoint, call, args, count);
+    return send_call(endpoints, call, args, count);
 }
 
 static void on_scanned(struct cw_redis_request *request, int rc, const redisReply *reply)
@@ -260,33 +260,39 @@ static void on_scanned(struct cw_redis_request *request, int rc, const redisRepl
     free(call);
 }
 
-int cw_functions_scan(struct cw_endpoint *endpoint, const struct cw_bytes *args, size_t count,
-                      cw_scanned_fn fn, void *arg)
+int cw_functions_scan_keys(struct cw_endpoint *endpoint, const char *cursor, const char *pattern,
+                           cw_scanned_fn fn, void *arg)
 {
+    struct cw_bytes args[] = {cw_bytes_text("SCAN"),  cw_bytes_text(cursor),
+                              cw_bytes_text("MATCH"), cw_bytes_text(pattern),
+                              cw_bytes_text("COUNT"), cw_bytes_text("200")};
     struct call *call = create_call(on_scanned, arg);
     if (call != NULL)
         call->fn.scanned = fn;
-    return send_call(endpoint, call, args, count);
+    return send_call_to(endpoint, call, args, sizeof(args) / sizeof(args[0]));
 }
 
-int cw_functions_scan_set(struct cw_endpoint *endpoint, const char *key, const char *cursor,
+int cw_functions_scan_set(struct cw_endpoints *endpoints, const char *key, const char *cursor,
                           cw_scanned_fn fn, void *arg)
 {
     struct cw_bytes args[] = {cw_bytes_text("SSCAN"), cw_bytes_text(key), cw_bytes_text(cursor),
                               cw_bytes_text("COUNT"), cw_bytes_text("100")};
-    return cw_functions_scan(endpoint, args, sizeof(args) / sizeof(args[0]), fn, arg);
+    struct call *call = create_call(on_scanned, arg);
+    if (call != NULL)
+        call->fn.scanned = fn;
+    return send_call(endpoints, call, args, sizeof(args) / sizeof(args[0]));
 }
 
-int cw_functions_flag(struct cw_endpoint *endpoint, const struct cw_bytes *args, size_t count,
+int cw_functions_flag(struct cw_endpoints *endpoints, const struct cw_bytes *args, size_t count,
                       cw_flag_fn fn, void *arg)
 {
     struct call *call = create_call(on_flag, arg);
     if (call != NULL)
         call->fn.flag = fn;
-    return send_call(endpoint, call, args, count);
+    return send_call(endpoints, call, args, count);
 }
 
-int cw_functions_renew(struct cw_endpoint *endpoint, const char *node_key, int64_t ttl_ms,
+int cw_functions_renew(struct cw_endpoints *endpoints, const char *node_key, int64_t ttl_ms,
                        bool is_new, struct cw_bytes about, cw_flag_fn fn, void *arg)
 {
     char ttl[24];
@@ -301,7 +307,7 @@ int cw_functions_renew(struct cw_endpoint *endpoint, const char *node_key, int64
     struct call *call = create_call(on_flag, arg);
     if (call != NULL)
         call->fn.flag = fn;
-    return send_call(endpoint, call, args, about.size > 0 ? 7 : is_new ? 6 : 5);
+    return send_call(endpoints, call, args, about.size > 0 ? 7 : is_new ? 6 : 5);
 }
 
 static void on_waited(struct cw_redis_request *request, int rc, const redisReply *reply)
@@ -324,7 +330,7 @@ int cw_functions_wait(struct cw_endpoint *endpoint, int replicas, int timeout_ms
     struct call *call = create_call(on_waited, arg);
     if (call != NULL)
         call->fn.count = fn;
-    return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
+    return send_call_to(endpoint, call, args, sizeof(args) / sizeof(args[0]));
 }
 
 /* read: {tip_e, tip_o, more, id, prev, body, id, prev, body, ...}; prev nil: not an epoch's first
@@ -372,7 +378,7 @@ static void on_page(struct cw_redis_request *request, int rc, const redisReply *
     free(call);
 }
 
-int cw_functions_read(struct cw_endpoint *endpoint, const char *key, struct cw_position since,
+int cw_functions_read(struct cw_endpoints *endpoints, const char *key, struct cw_position since,
                       cw_history_page_fn fn, void *arg)
 {
     char epoch[24];
@@ -390,10 +396,10 @@ int cw_functions_read(struct cw_endpoint *endpoint, const char *key, struct cw_p
     struct call *call = create_call(on_page, arg);
     if (call != NULL)
         call->fn.page = fn;
-    return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
+    return send_call(endpoints, call, args, sizeof(args) / sizeof(args[0]));
 }
 
-int cw_functions_vouch(struct cw_endpoint *endpoint, const char *key, struct cw_position position,
+int cw_functions_vouch(struct cw_endpoints *endpoints, const char *key, struct cw_position position,
                        cw_tip_fn fn, void *arg)
 {
     char epoch[24];
@@ -406,7 +412,7 @@ int cw_functions_vouch(struct cw_endpoint *endpoint, const char *key, struct cw_
     struct call *call = create_call(on_tip, arg);
     if (call != NULL)
         call->fn.tip = fn;
-    return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
+    return send_call(endpoints, call, args, sizeof(args) / sizeof(args[0]));
 }
 
 /* members: {next cursor, uuid, node, user, uuid, node, user, ...} */
@@ -433,7 +439,7 @@ static void on_members(struct cw_redis_request *request, int rc, const redisRepl
     free(call);
 }
 
-int cw_functions_members(struct cw_endpoint *endpoint, const char *key, struct cw_bytes cursor,
+int cw_functions_members(struct cw_endpoints *endpoints, const char *key, struct cw_bytes cursor,
                          int count, cw_members_fn fn, void *arg)
 {
     char number[16];
@@ -447,7 +453,7 @@ int cw_functions_members(struct cw_endpoint *endpoint, const char *key, struct c
     struct call *call = create_call(on_members, arg);
     if (call != NULL)
         call->fn.members = fn;
-    return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
+    return send_call(endpoints, call, args, sizeof(args) / sizeof(args[0]));
 }
 
 /* send: {"delivered" or "queued", id, duplicate} */
@@ -469,8 +475,9 @@ static void on_sent(struct cw_redis_request *request, int rc, const redisReply *
     free(call);
 }
 
-int cw_functions_send(struct cw_endpoint *endpoint, const char *channel_key,
-                      const struct cw_message *message, cw_sent_fn fn, void *arg)
+int cw_functions_send(struct cw_endpoints *endpoints, struct cw_endpoint *only,
+                      const char *channel_key, const struct cw_message *message, cw_sent_fn fn,
+                      void *arg)
 {
     static const char *const digits[] = {"0", "1", "2"};
     struct cw_bytes args[] = {cw_bytes_text("FCALL"),
@@ -485,7 +492,7 @@ int cw_functions_send(struct cw_endpoint *endpoint, const char *channel_key,
     struct call *call = create_call(on_sent, arg);
     if (call != NULL)
         call->fn.sent = fn;
-    return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
+    return send_call_at(endpoints, only, call, args, sizeof(args) / sizeof(args[0]));
 }
 
 /* inbox: {tip_e, tip_o, more, requests, number, body, ..., id, prev, body, ...} */
@@ -517,7 +524,7 @@ static void on_inbox(struct cw_redis_request *request, int rc, const redisReply 
     free(call);
 }
 
-int cw_functions_inbox(struct cw_endpoint *endpoint, const char *channel_key, const char *node,
+int cw_functions_inbox(struct cw_endpoints *endpoints, const char *channel_key, const char *node,
                        struct cw_position since, uint64_t since_request, cw_inbox_page_fn fn,
                        void *arg)
 {
@@ -535,5 +542,5 @@ int cw_functions_inbox(struct cw_endpoint *endpoint, const char *channel_key, co
     struct call *call = create_call(on_inbox, arg);
     if (call != NULL)
         call->fn.inbox = fn;
-    return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
+    return send_call(endpoints, call, args, sizeof(args) / sizeof(args[0]));
 }

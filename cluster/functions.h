@@ -28,9 +28,10 @@
 typedef void (*cw_tip_fn)(void *arg, int rc, struct cw_position tip);
 typedef void (*cw_flag_fn)(void *arg, int rc, bool flag);
 
-/** cw_node_append, with a key cw_node_publish: append, give an id, publish. `key`: the group's base key. */
-CW_MUST_CHECK int cw_functions_publish(struct cw_endpoint *endpoint, const char *key,
-                                       const struct cw_message *message,
+/** cw_node_append, with a key cw_node_publish: append, give an id, publish. `key`: the group's base
+ * key. `only`: refused unless this endpoint has the group; NULL: whoever has it. */
+CW_MUST_CHECK int cw_functions_publish(struct cw_endpoints *endpoints, struct cw_endpoint *only,
+                                       const char *key, const struct cw_message *message,
                                        const struct cw_history_limits *limits, cw_published_fn fn,
                                        void *arg);
 
@@ -41,7 +42,7 @@ CW_MUST_CHECK int cw_functions_publish(struct cw_endpoint *endpoint, const char 
 typedef void (*cw_published_many_fn)(void *arg, int rc, const struct cw_published *published,
                                      size_t count);
 /** cw_node_append: the same for up to CW_FUNCTIONS_PUBLISH_MAX messages without keys. */
-CW_MUST_CHECK int cw_functions_publish_many(struct cw_endpoint *endpoint, const char *key,
+CW_MUST_CHECK int cw_functions_publish_many(struct cw_endpoints *endpoints, const char *key,
                                             const struct cw_message *messages, size_t count,
                                             const struct cw_history_limits *limits,
                                             cw_published_many_fn fn, void *arg);
@@ -54,16 +55,16 @@ struct cw_functions_member {
 
 /** cw_node_join: at most CW_FUNCTIONS_BATCH members; `tip` is the group's last id. `is_watched`:
  * presence is wanted. */
-CW_MUST_CHECK int cw_functions_join(struct cw_endpoint *endpoint, const char *key,
+CW_MUST_CHECK int cw_functions_join(struct cw_endpoints *endpoints, const char *key,
                                     const struct cw_history_limits *limits, const char *node,
                                     bool is_watched, const struct cw_functions_member *members,
                                     size_t count, cw_tip_fn fn, void *arg);
 /** cw_node_leave: removes members that are still of `node`. */
-CW_MUST_CHECK int cw_functions_leave(struct cw_endpoint *endpoint, const char *key,
+CW_MUST_CHECK int cw_functions_leave(struct cw_endpoints *endpoints, const char *key,
                                      const char *node, const char *const *uuids, size_t count,
                                      cw_done_fn fn, void *arg);
 /** cw_node_mark: `flag` false: the channel is not this node's any more, nothing was written. */
-CW_MUST_CHECK int cw_functions_mark(struct cw_endpoint *endpoint, const char *channel_key,
+CW_MUST_CHECK int cw_functions_mark(struct cw_endpoints *endpoints, const char *channel_key,
                                     const char *node, bool is_added, const char *group,
                                     cw_flag_fn fn, void *arg);
 /** What cw_node_attach says; views are valid during the callback. */
@@ -78,7 +79,7 @@ typedef void (*cw_attached_fn)(void *arg, int rc, const struct cw_attached *atta
 /** cw_node_attach: takes a channel of generation `expected`, or what `earlier_node` (this node's id
  * before; "": none) took; `inbox_limits`: "<queue-max> <queue-bytes>"; `fields`: name, value, ...
  */
-CW_MUST_CHECK int cw_functions_attach(struct cw_endpoint *endpoint, const char *channel_key,
+CW_MUST_CHECK int cw_functions_attach(struct cw_endpoints *endpoints, const char *channel_key,
                                       const char *node, uint64_t expected, const char *earlier_node,
                                       const char *inbox_limits, const struct cw_bytes *fields,
                                       size_t field_count, cw_attached_fn fn, void *arg);
@@ -92,13 +93,13 @@ struct cw_detached {
 typedef void (*cw_detached_fn)(void *arg, int rc, const struct cw_detached *detached);
 /** cw_node_detach: frees the channel if it is still of `node`; kept `resume_s` seconds (0:
  * deleted). `mode`, which may be NULL, and what it wants as README.md says. */
-CW_MUST_CHECK int cw_functions_detach(struct cw_endpoint *endpoint, const char *channel_key,
+CW_MUST_CHECK int cw_functions_detach(struct cw_endpoints *endpoints, const char *channel_key,
                                       const char *node, int64_t resume_s, const char *mode,
                                       const struct cw_bytes *more, size_t more_count,
                                       cw_detached_fn fn, void *arg);
 /** cw_node_renew: the node's lease; `flag` false: it was gone (and is made only if `is_new`).
  * `about`: what the node says of itself; empty: as before. */
-CW_MUST_CHECK int cw_functions_renew(struct cw_endpoint *endpoint, const char *node_key,
+CW_MUST_CHECK int cw_functions_renew(struct cw_endpoints *endpoints, const char *node_key,
                                      int64_t ttl_ms, bool is_new, struct cw_bytes about,
                                      cw_flag_fn fn, void *arg);
 
@@ -120,19 +121,20 @@ typedef void (*cw_history_page_fn)(void *arg, int rc, const struct cw_history_pa
 #define CW_HISTORY_PAGE_BYTES   (256 * 1024)
 
 /** cw_node_read: what came after `since`, a page at most. */
-CW_MUST_CHECK int cw_functions_read(struct cw_endpoint *endpoint, const char *key,
+CW_MUST_CHECK int cw_functions_read(struct cw_endpoints *endpoints, const char *key,
                                     struct cw_position since, cw_history_page_fn fn, void *arg);
 /** cw_node_vouch: there was a message at `position`. `tip`: Redis has lost it, and what comes next
  * follows this; {0, 0}: it has it. */
-CW_MUST_CHECK int cw_functions_vouch(struct cw_endpoint *endpoint, const char *key,
+CW_MUST_CHECK int cw_functions_vouch(struct cw_endpoints *endpoints, const char *key,
                                      struct cw_position position, cw_tip_fn fn, void *arg);
 /** cw_node_members: a page of a group's members. */
-CW_MUST_CHECK int cw_functions_members(struct cw_endpoint *endpoint, const char *key,
+CW_MUST_CHECK int cw_functions_members(struct cw_endpoints *endpoints, const char *key,
                                        struct cw_bytes cursor, int count, cw_members_fn fn,
                                        void *arg);
-/** cw_node_send: CW_ERR_NOT_FOUND in `fn`: no such channel. */
-CW_MUST_CHECK int cw_functions_send(struct cw_endpoint *endpoint, const char *channel_key,
-                                    const struct cw_message *message, cw_sent_fn fn, void *arg);
+/** cw_node_send: CW_ERR_NOT_FOUND in `fn`: no such channel. `only` as above. */
+CW_MUST_CHECK int cw_functions_send(struct cw_endpoints *endpoints, struct cw_endpoint *only,
+                                    const char *channel_key, const struct cw_message *message,
+                                    cw_sent_fn fn, void *arg);
 
 struct cw_inbox_request {
     uint64_t number;
@@ -147,7 +149,7 @@ typedef void (*cw_inbox_page_fn)(void *arg, int rc, const struct cw_inbox_page *
 #define CW_INBOX_REQUESTS_MAX 100
 /** cw_node_inbox: direct messages and requests after those given. CW_ERR_NOT_FOUND: not this node's
  * channel. */
-CW_MUST_CHECK int cw_functions_inbox(struct cw_endpoint *endpoint, const char *channel_key,
+CW_MUST_CHECK int cw_functions_inbox(struct cw_endpoints *endpoints, const char *channel_key,
                                      const char *node, struct cw_position since,
                                      uint64_t since_request, cw_inbox_page_fn fn, void *arg);
 
@@ -159,24 +161,25 @@ CW_MUST_CHECK int cw_functions_wait(struct cw_endpoint *endpoint, int replicas, 
 /** Any command that answers with a list of strings; nil is an empty view. */
 typedef void (*cw_strings_fn)(void *arg, int rc, const struct cw_bytes *strings, size_t count);
 #define CW_FUNCTIONS_STRINGS_MAX 2400
-CW_MUST_CHECK int cw_functions_strings(struct cw_endpoint *endpoint, const struct cw_bytes *args,
+CW_MUST_CHECK int cw_functions_strings(struct cw_endpoints *endpoints, const struct cw_bytes *args,
                                        size_t count, cw_strings_fn fn, void *arg);
 
-/** SCAN in whatever form; SSCAN of a set, a page: `cursor` "0" starts and ends. */
+/** SCAN of the keys of one server that match, SSCAN of a set, a page: `cursor` "0" starts and ends.
+ */
 typedef void (*cw_scanned_fn)(void *arg, int rc, struct cw_bytes cursor,
                               const struct cw_bytes *strings, size_t count);
-CW_MUST_CHECK int cw_functions_scan(struct cw_endpoint *endpoint, const struct cw_bytes *args,
-                                    size_t count, cw_scanned_fn fn, void *arg);
-CW_MUST_CHECK int cw_functions_scan_set(struct cw_endpoint *endpoint, const char *key,
+CW_MUST_CHECK int cw_functions_scan_keys(struct cw_endpoint *endpoint, const char *cursor,
+                                         const char *pattern, cw_scanned_fn fn, void *arg);
+CW_MUST_CHECK int cw_functions_scan_set(struct cw_endpoints *endpoints, const char *key,
                                         const char *cursor, cw_scanned_fn fn, void *arg);
 
 /** Any command that answers with a number: `flag` is whether it is 1. */
-CW_MUST_CHECK int cw_functions_flag(struct cw_endpoint *endpoint, const struct cw_bytes *args,
+CW_MUST_CHECK int cw_functions_flag(struct cw_endpoints *endpoints, const struct cw_bytes *args,
                                     size_t count, cw_flag_fn fn, void *arg);
 
 /** Any command of which only success counts (SADD, HSET, SREM, cw_node_list, ...). A NULL `fn` is
  * fine. */
-CW_MUST_CHECK int cw_functions_command(struct cw_endpoint *endpoint, const struct cw_bytes *args,
+CW_MUST_CHECK int cw_functions_command(struct cw_endpoints *endpoints, const struct cw_bytes *args,
                                        size_t count, cw_done_fn fn, void *arg);
 
 #endif

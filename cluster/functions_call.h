@@ -51,8 +51,20 @@ create_call(void (*on_reply)(struct cw_redis_request *, int, const redisReply *)
     return call;
 }
 
-static inline int send_call(struct cw_endpoint *endpoint, struct call *call,
+static inline int send_call(struct cw_endpoints *endpoints, struct call *call,
                             const struct cw_bytes *args, size_t count)
+{
+    if (call == NULL)
+        return CW_ERR_NOMEM;
+    int rc = cw_endpoints_call(endpoints, &call->request, args, count);
+    if (rc != CW_OK)
+        free(call);
+    return rc;
+}
+
+/* At one server, whatever keys it has. */
+static inline int send_call_to(struct cw_endpoint *endpoint, struct call *call,
+                               const struct cw_bytes *args, size_t count)
 {
     if (call == NULL)
         return CW_ERR_NOMEM;
@@ -60,6 +72,14 @@ static inline int send_call(struct cw_endpoint *endpoint, struct call *call,
     if (rc != CW_OK)
         free(call);
     return rc;
+}
+
+/* `only` NULL: at whoever has the key. */
+static inline int send_call_at(struct cw_endpoints *endpoints, struct cw_endpoint *only,
+                               struct call *call, const struct cw_bytes *args, size_t count)
+{
+    return only != NULL ? send_call_to(only, call, args, count)
+                        : send_call(endpoints, call, args, count);
 }
 
 static inline struct cw_bytes bytes_of(const redisReply *reply)

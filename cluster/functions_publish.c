@@ -71,8 +71,9 @@ static void on_published(struct cw_redis_request *request, int rc, const redisRe
     free(call);
 }
 
-static int publish_with_key(struct cw_endpoint *endpoint, struct call *call, const char *key,
-                            const struct cw_message *message, struct cw_bytes cfg)
+static int publish_with_key(struct cw_endpoints *endpoints, struct cw_endpoint *only,
+                            struct call *call, const char *key, const struct cw_message *message,
+                            struct cw_bytes cfg)
 {
     struct cw_bytes args[] = {
         cw_bytes_make("FCALL", 5),
@@ -86,11 +87,12 @@ static int publish_with_key(struct cw_endpoint *endpoint, struct call *call, con
         cfg,
         message->key,
     };
-    return send_call(endpoint, call, args, sizeof(args) / sizeof(args[0]));
+    return send_call_at(endpoints, only, call, args, sizeof(args) / sizeof(args[0]));
 }
 
-static int append_bodies(struct cw_endpoint *endpoint, struct call *call, const char *key,
-                         const struct cw_message *messages, size_t count, struct cw_bytes cfg)
+static int append_bodies(struct cw_endpoints *endpoints, struct cw_endpoint *only,
+                         struct call *call, const char *key, const struct cw_message *messages,
+                         size_t count, struct cw_bytes cfg)
 {
     struct cw_bytes args[ARGS_BEFORE_BODIES + CW_FUNCTIONS_PUBLISH_MAX] = {
         cw_bytes_make("FCALL", 5),
@@ -113,13 +115,13 @@ static int append_bodies(struct cw_endpoint *endpoint, struct call *call, const 
         args[ARGS_BEFORE_BODIES + i] = write_body(at, &messages[i]);
         at += args[ARGS_BEFORE_BODIES + i].size;
     }
-    int rc = send_call(endpoint, call, args, ARGS_BEFORE_BODIES + count);
+    int rc = send_call_at(endpoints, only, call, args, ARGS_BEFORE_BODIES + count);
     if (space != small)
         free(space);
     return rc;
 }
 
-int cw_functions_publish(struct cw_endpoint *endpoint, const char *key,
+int cw_functions_publish(struct cw_endpoints *endpoints, struct cw_endpoint *only, const char *key,
                          const struct cw_message *message, const struct cw_history_limits *limits,
                          cw_published_fn fn, void *arg)
 {
@@ -128,8 +130,8 @@ int cw_functions_publish(struct cw_endpoint *endpoint, const char *key,
     struct call *call = create_call(on_published, arg);
     if (call != NULL)
         call->fn.published = fn;
-    int rc = message->key.size > 0 ? publish_with_key(endpoint, call, key, message, cfg)
-                                   : append_bodies(endpoint, call, key, message, 1, cfg);
+    int rc = message->key.size > 0 ? publish_with_key(endpoints, only, call, key, message, cfg)
+                                   : append_bodies(endpoints, only, call, key, message, 1, cfg);
     if (rc == CW_OK)
         CW_STAT(publish_sent_total)++;
     else
@@ -173,7 +175,7 @@ static void on_published_many(struct cw_redis_request *request, int rc, const re
     free(call);
 }
 
-int cw_functions_publish_many(struct cw_endpoint *endpoint, const char *key,
+int cw_functions_publish_many(struct cw_endpoints *endpoints, const char *key,
                               const struct cw_message *messages, size_t count,
                               const struct cw_history_limits *limits, cw_published_many_fn fn,
                               void *arg)
@@ -184,7 +186,7 @@ int cw_functions_publish_many(struct cw_endpoint *endpoint, const char *key,
         call->fn.published_many = fn;
         call->count = count;
     }
-    int rc = append_bodies(endpoint, call, key, messages, count, write_limits(cfg, limits));
+    int rc = append_bodies(endpoints, NULL, call, key, messages, count, write_limits(cfg, limits));
     *(rc == CW_OK ? &CW_STAT(publish_sent_total) : &CW_STAT(publish_refused_total)) += count;
     return rc;
 }

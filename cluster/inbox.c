@@ -69,7 +69,7 @@ static void send_ack(struct cw_cluster_channel *channel)
                               cw_bytes_make(key, length),
                               cw_bytes_text(registry->node_id),
                               cw_bytes_text(number)};
-    (void)cw_functions_command(registry->endpoint, args, sizeof(args) / sizeof(args[0]), NULL,
+    (void)cw_functions_command(registry->endpoints, args, sizeof(args) / sizeof(args[0]), NULL,
                                NULL);
 }
 
@@ -230,7 +230,7 @@ static void start_reads(struct cw_inboxes *inboxes)
         reading->inboxes = inboxes;
         reading->channel = channel;
         (void)cw_key_write(key, registry->prefix, 'c', cw_bytes_text(channel->uuid));
-        if (cw_functions_inbox(registry->endpoint, key, registry->node_id, inbox->last,
+        if (cw_functions_inbox(registry->endpoints, key, registry->node_id, inbox->last,
                                inbox->last_request, on_page, reading) != CW_OK) {
             free(reading); /* no link: read again when it is back */
             tell_read(channel);
@@ -273,14 +273,20 @@ void cw_inbox_pause(struct cw_inboxes *inboxes, struct cw_cluster_channel *chann
     }
 }
 
-void cw_inboxes_catch_up_all(struct cw_inboxes *inboxes)
+void cw_inboxes_catch_up_all(struct cw_inboxes *inboxes, const struct cw_endpoint *endpoint)
 {
-    struct cw_list *channels = &inboxes->registry->channels;
+    const struct cw_registry *registry = inboxes->registry;
+    const struct cw_list *channels = &registry->channels;
     for (struct cw_list_node *n = cw_list_first(channels); n != NULL;
          n = cw_list_next(channels, n)) {
         struct cw_cluster_channel *channel =
             CW_CONTAINER(n, struct cw_cluster_channel, in_channels);
-        if (channel->state == CW_ATTACHED && channel->generation > 0)
+        char key[CW_KEY_MAX];
+        if (channel->state != CW_ATTACHED || channel->generation == 0)
+            continue;
+        size_t size = cw_key_write(key, registry->prefix, 'c', cw_bytes_text(channel->uuid));
+        if (endpoint == NULL ||
+            cw_endpoints_of(registry->endpoints, cw_bytes_make(key, size)) == endpoint)
             cw_inbox_catch_up(inboxes, channel);
     }
 }

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cw_endpoint;
 struct cw_cluster_channel;
 struct cw_registry;
 
@@ -45,8 +46,8 @@ void cw_inboxes_on_direct(struct cw_inboxes *inboxes, struct cw_bytes bytes);
 void cw_inboxes_on_request(struct cw_inboxes *inboxes, struct cw_bytes bytes);
 /** The channel's lists are to be read: the link was lost, or it was attached again. */
 void cw_inbox_catch_up(struct cw_inboxes *inboxes, struct cw_cluster_channel *channel);
-/** The same for all attached channels. */
-void cw_inboxes_catch_up_all(struct cw_inboxes *inboxes);
+/** The same for all attached channels that `endpoint` has; NULL: for all. */
+void cw_inboxes_catch_up_all(struct cw_inboxes *inboxes, const struct cw_endpoint *endpoint);
 /** Nothing more is read (after the page under way), or what came meanwhile. */
 void cw_inbox_pause(struct cw_inboxes *inboxes, struct cw_cluster_channel *channel, bool is_paused);
 /** As cw_cluster_request_done. */

@@ -185,6 +185,13 @@ static void buffer_message(struct cw_interest *interest, struct cw_bytes bytes)
 
 static void start_reads(struct cw_interests *interests);
 
+static void set_timer(struct cw_interests *interests)
+{
+    static const struct timeval tick = {0, TICK_MS * 1000};
+    if (!evtimer_pending(interests->timer, NULL))
+        (void)evtimer_add(interests->timer, &tick);
+}
+
 static void want_history(struct cw_interest *interest)
 {
     set_state(interest, CW_INTEREST_SYNCING);
@@ -244,16 +251,36 @@ static void take_entry(struct cw_interest *interest, const struct cw_history_ent
     CW_STAT(group_recovered_messages_total)++;
 }
 
+/* No page came. With a link the server is of no use, unless the slot of the group is on its way. */
+static void fail_read(struct cw_interest *interest, int rc)
+{
+    struct cw_interests *owner = interest->owner;
+    if (!cw_interest_is_served(interest) || interest->state != CW_INTEREST_SYNCING)
+        return; /* subscribed anew, it begins again */
+    if (rc == CW_ERR_UNAVAILABLE && cw_endpoints_are_many(owner->endpoints)) {
+        cw_list_push_back(&owner->readers, &interest->in_queue);
+        set_timer(owner);
+    } else {
+        cw_endpoint_restart(interest->endpoint, "history could not be read");
+    }
+}
+
 static void on_history(void *arg, int rc, const struct cw_history_page *page)
 {
     struct cw_interest *interest = arg;
     struct cw_interests *owner = interest->owner;
+    bool is_stale = interest->is_read_stale;
     interest->is_reading = false;
+    interest->is_read_stale = false;
     owner->reads_under_way--;
+    if (rc == CW_OK && is_stale) {
+        if (interest->state == CW_INTEREST_SYNCING)
+            want_history(interest);
+        return;
+    }
     if (rc != CW_OK) {
-        if (cw_endpoint_is_up(owner->endpoint))
-            cw_endpoint_restart(owner->endpoint, "history could not be read");
-        return; /* link lost: the next one begins again */
+        fail_read(interest, rc);
+        return;
     }
     for (size_t i = 0; i < page->count; i++)
         take_entry(interest, &page->entries[i]);
@@ -272,13 +299,6 @@ static void on_history(void *arg, int rc, const struct cw_history_page *page)
     start_reads(owner);
 }
 
-static void set_timer(struct cw_interests *interests)
-{
-    static const struct timeval tick = {0, TICK_MS * 1000};
-    if (!evtimer_pending(interests->timer, NULL))
-        (void)evtimer_add(interests->timer, &tick);
-}
-
 /* Redis has lost what was told here last: perhaps more than that was acknowledged. What comes next
  * follows `after`, for all who know that. */
 static void on_vouched(void *arg, int rc, struct cw_position after)
@@ -295,14 +315,14 @@ static void on_vouched(void *arg, int rc, struct cw_position after)
 
 static int vouch_and_read(struct cw_interest *interest)
 {
-    struct cw_endpoint *endpoint = interest->owner->endpoint;
+    struct cw_endpoints *endpoints = interest->owner->endpoints;
     if (interest->must_vouch && !interest->is_vouching) {
-        int rc = cw_functions_vouch(endpoint, interest->key, interest->last, on_vouched, interest);
+        int rc = cw_functions_vouch(endpoints, interest->key, interest->last, on_vouched, interest);
         if (rc != CW_OK)
             return rc;
         interest->is_vouching = true;
     }
-    return cw_functions_read(endpoint, interest->key, interest->last, on_history, interest);
+    return cw_functions_read(endpoints, interest->key, interest->last, on_history, interest);
 }
 
 static void start_reads(struct cw_interests *interests)
@@ -324,13 +344,20 @@ static void start_reads(struct cw_interests *interests)
     }
 }
 
-/* From the endpoint. */
+/* From the endpoints. */
 
-void cw_interests_on_subscribed(struct cw_interests *interests, struct cw_bytes topic)
+bool cw_interest_is_served(const struct cw_interest *interest)
+{
+    return cw_endpoints_serve(interest->owner->endpoints, cw_bytes_text(interest->key));
+}
+
+void cw_interests_on_subscribed(struct cw_interests *interests, const struct cw_endpoint *endpoint,
+                                struct cw_bytes topic)
 {
     struct cw_interest *interest =
         cw_interest_find(interests, cw_key_group(topic, interests->prefix));
-    if (interest == NULL || interest->state != CW_INTEREST_SUBSCRIBING)
+    if (interest == NULL || interest->state != CW_INTEREST_SUBSCRIBING ||
+        interest->endpoint != endpoint)
         return;
     set_state(interest, CW_INTEREST_SYNCING);
     if (interest->has_position)
@@ -367,33 +394,108 @@ void cw_interests_on_message(struct cw_interests *interests, struct cw_bytes top
 
 static void subscribe(struct cw_interest *interest)
 {
-    (void)cw_endpoint_subscribe(interest->owner->endpoint,
-                                interest->key); /* else at the next on_up */
+    interest->endpoint = cw_endpoints_of(interest->owner->endpoints, cw_bytes_text(interest->key));
+    if (interest->endpoint != NULL)
+        (void)cw_endpoint_subscribe(interest->endpoint, interest->key); /* else at its on_up */
 }
 
-void cw_interests_on_up(struct cw_interests *interests, bool is_same_course)
+/* What comes by the topic is not heard any more, until it is subscribed anew. */
+static void lose_topic(struct cw_interest *interest)
+{
+    drop_buffer(interest);
+    interest->has_overflowed = false;
+    interest->is_read_stale = interest->is_reading;
+    cw_list_remove(&interest->in_queue);
+    set_state(interest, CW_INTEREST_SUBSCRIBING);
+}
+
+/* Where its slot is by then. */
+static void subscribe_later(struct cw_interest *interest)
+{
+    interest->endpoint = NULL;
+    interest->owner->has_unsubscribed = true;
+    set_timer(interest->owner);
+}
+
+static void must_vouch(struct cw_interest *interest)
+{
+    interest->must_vouch |= interest->has_position && interest->last.epoch > 0;
+}
+
+void cw_interests_on_up(struct cw_interests *interests, struct cw_endpoint *endpoint,
+                        bool is_same_course)
 {
     for (struct cw_map_node *n = cw_map_next(&interests->groups, NULL); n != NULL;
          n = cw_map_next(&interests->groups, n)) {
         struct cw_interest *interest = CW_CONTAINER(n, struct cw_interest, in_groups);
-        if (!is_same_course && interest->has_position && interest->last.epoch > 0)
-            interest->must_vouch = true;
+        if (cw_endpoints_of(interests->endpoints, cw_bytes_text(interest->key)) != endpoint)
+            continue;
+        if (!is_same_course)
+            must_vouch(interest);
         subscribe(interest);
     }
 }
 
-void cw_interests_on_down(struct cw_interests *interests)
+void cw_interests_on_down(struct cw_interests *interests, const struct cw_endpoint *endpoint)
 {
     struct cw_map_node *n = cw_map_next(&interests->groups, NULL);
     while (n != NULL) {
         struct cw_interest *interest = CW_CONTAINER(n, struct cw_interest, in_groups);
         n = cw_map_next(&interests->groups, n);
-        drop_buffer(interest);
-        interest->has_overflowed = false;
-        cw_list_remove(&interest->in_queue);
-        set_state(interest, CW_INTEREST_SUBSCRIBING);
-        if (interest->refs == 0)
+        if (interest->endpoint != endpoint)
+            continue;
+        lose_topic(interest);
+        if (interest->refs == 0 && !interest->is_reading && !interest->is_vouching)
             destroy_interest(interest);
+    }
+}
+
+void cw_interests_on_moved(struct cw_interests *interests)
+{
+    for (struct cw_map_node *n = cw_map_next(&interests->groups, NULL); n != NULL;
+         n = cw_map_next(&interests->groups, n)) {
+        struct cw_interest *interest = CW_CONTAINER(n, struct cw_interest, in_groups);
+        if (cw_endpoints_of(interests->endpoints, cw_bytes_text(interest->key)) ==
+            interest->endpoint)
+            continue;
+        if (!cw_endpoints_keeps(interests->endpoints, interest->endpoint))
+            must_vouch(interest);
+        lose_topic(interest);
+        subscribe(interest);
+    }
+}
+
+/* Perhaps its slot went and came back. */
+void cw_interests_on_unsubscribed(struct cw_interests *interests,
+                                  const struct cw_endpoint *endpoint, struct cw_bytes topic)
+{
+    struct cw_interest *interest =
+        cw_interest_find(interests, cw_key_group(topic, interests->prefix));
+    if (interest == NULL || interest->endpoint != endpoint ||
+        interest->state == CW_INTEREST_SUBSCRIBING)
+        return;
+    lose_topic(interest);
+    subscribe_later(interest);
+}
+
+void cw_interests_on_refused(struct cw_interests *interests, const struct cw_endpoint *endpoint)
+{
+    for (struct cw_map_node *n = cw_map_next(&interests->groups, NULL); n != NULL;
+         n = cw_map_next(&interests->groups, n)) {
+        struct cw_interest *interest = CW_CONTAINER(n, struct cw_interest, in_groups);
+        if (interest->endpoint == endpoint && interest->state == CW_INTEREST_SUBSCRIBING)
+            subscribe_later(interest);
+    }
+}
+
+static void subscribe_those_without(struct cw_interests *interests)
+{
+    interests->has_unsubscribed = false;
+    for (struct cw_map_node *n = cw_map_next(&interests->groups, NULL); n != NULL;
+         n = cw_map_next(&interests->groups, n)) {
+        struct cw_interest *interest = CW_CONTAINER(n, struct cw_interest, in_groups);
+        if (interest->endpoint == NULL)
+            subscribe(interest);
     }
 }
 
@@ -472,13 +574,16 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     while ((node = cw_list_first(&interests->lingering)) != NULL) {
         struct cw_interest *interest = CW_CONTAINER(node, struct cw_interest, in_lingering);
         bool waits_for_ack =
-            interest->state == CW_INTEREST_SUBSCRIBING && cw_endpoint_is_up(interests->endpoint);
+            interest->state == CW_INTEREST_SUBSCRIBING && cw_interest_is_served(interest);
         if (interest->linger_until_ms > now || waits_for_ack || interest->is_reading ||
             interest->is_vouching)
             break;
-        cw_endpoint_unsubscribe(interests->endpoint, interest->key);
+        if (interest->endpoint != NULL)
+            cw_endpoint_unsubscribe(interest->endpoint, interest->key);
         destroy_interest(interest);
     }
+    if (interests->has_unsubscribed)
+        subscribe_those_without(interests);
     start_reads(interests); /* those that were refused */
     if (!cw_list_is_empty(&interests->lingering))
         set_timer(interests);
@@ -537,11 +642,11 @@ struct cw_history_limits cw_interest_limits(const struct cw_interests *interests
 }
 
 int cw_interests_init(struct cw_interests *interests, struct event_base *base,
-                      struct cw_endpoint *endpoint, const char *prefix)
+                      struct cw_endpoints *endpoints, const char *prefix)
 {
     memset(interests, 0, sizeof(*interests));
     interests->base = base;
-    interests->endpoint = endpoint;
+    interests->endpoints = endpoints;
     interests->prefix = prefix;
     cw_map_init(&interests->groups, key_of_interest);
     cw_list_init(&interests->lingering);

@@ -34,6 +34,7 @@ struct cw_interest {
     struct cw_list_node in_lingering; /* in cw_interests.lingering, oldest first, while refs is 0 */
     struct cw_list_node in_queue;     /* in cw_interests.readers, while it waits to read history */
     struct cw_interests *owner;
+    struct cw_endpoint *endpoint; /* where it is subscribed; NULL: nowhere */
     struct cw_list
         waiting; /* memberships that wait for the ack or for a position; membership.c's */
     struct cw_list joining; /* memberships to be joined at the end of the turn; membership.c's */
@@ -54,6 +55,7 @@ struct cw_interest {
     uint8_t state; /* enum cw_interest_state */
     bool has_position;
     bool is_reading;     /* a history page is under way */
+    bool is_read_stale;  /* it was asked for before the topic was subscribed anew */
     bool must_vouch;     /* Redis may have lost what is known here: it is told before it is read */
     bool is_vouching;    /* it is being told */
     bool has_overflowed; /* the buffer was dropped: read once more */
@@ -63,7 +65,7 @@ struct cw_interest {
 
 struct cw_interests {
     struct event_base *base;
-    struct cw_endpoint *endpoint;
+    struct cw_endpoints *endpoints;
     const char *prefix;
     int64_t payload_max; /* handed along with a group's limits */
     struct cw_cluster_events events;
@@ -75,11 +77,12 @@ struct cw_interests {
     struct cw_list lingering;
     struct cw_list readers;
     uint32_t reads_under_way;
-    struct event *timer; /* ends lingering, tries reads that were refused */
+    bool has_unsubscribed; /* some have lost their topic, and are to be subscribed again */
+    struct event *timer;   /* ends lingering, tries what was refused */
 };
 
 CW_MUST_CHECK int cw_interests_init(struct cw_interests *interests, struct event_base *base,
-                                    struct cw_endpoint *endpoint, const char *prefix);
+                                    struct cw_endpoints *endpoints, const char *prefix);
 void cw_interests_finish(struct cw_interests *interests);
 
 /** Finds or makes the interest in `group` (a valid name), subscribes if it is new, adds a
@@ -104,10 +107,21 @@ void cw_interest_learn_tip(struct cw_interest *interest, struct cw_position tip)
 /** True if every message up to `target` has been delivered, and later ones will be. */
 bool cw_interest_has_reached(const struct cw_interest *interest, struct cw_position target);
 
-/** From the endpoint. */
-void cw_interests_on_up(struct cw_interests *interests, bool is_same_course);
-void cw_interests_on_down(struct cw_interests *interests);
-void cw_interests_on_subscribed(struct cw_interests *interests, struct cw_bytes topic);
+/** Whether its topic is at an endpoint that is up. */
+bool cw_interest_is_served(const struct cw_interest *interest);
+
+/** From the endpoints. */
+void cw_interests_on_up(struct cw_interests *interests, struct cw_endpoint *endpoint,
+                        bool is_same_course);
+void cw_interests_on_down(struct cw_interests *interests, const struct cw_endpoint *endpoint);
+/** Groups have another endpoint now: they are subscribed there, and read on. */
+void cw_interests_on_moved(struct cw_interests *interests);
+void cw_interests_on_subscribed(struct cw_interests *interests, const struct cw_endpoint *endpoint,
+                                struct cw_bytes topic);
+/** Some of the subscriptions that `endpoint` has not acked were refused. */
+void cw_interests_on_refused(struct cw_interests *interests, const struct cw_endpoint *endpoint);
+void cw_interests_on_unsubscribed(struct cw_interests *interests,
+                                  const struct cw_endpoint *endpoint, struct cw_bytes topic);
 void cw_interests_on_message(struct cw_interests *interests, struct cw_bytes topic,
                              struct cw_bytes bytes);
 

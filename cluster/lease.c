@@ -26,8 +26,8 @@ void cw_lease_forget(struct cw_lease *lease)
     lease->acked_ms = 0;
 }
 
-/* `ttl_ms` 0: it is dead. */
-static void list_node(struct cw_lease *lease, int ttl_ms)
+/* `ttl_ms` 0: it is dead. `fn` gets the lease; NULL: nobody waits. */
+static void list_node(struct cw_lease *lease, int ttl_ms, cw_done_fn fn)
 {
     char key[CW_KEY_MAX];
     char ttl[24];
@@ -39,7 +39,7 @@ static void list_node(struct cw_lease *lease, int ttl_ms)
         cw_bytes_text("FCALL"), cw_bytes_text("cw_node_list"), cw_bytes_text("1"),
         cw_bytes_text(key),     cw_bytes_text(lease->node_id), cw_bytes_text(ttl),
         cw_bytes_text(count)};
-    (void)cw_functions_command(lease->endpoint, args, sizeof(args) / sizeof(args[0]), NULL, NULL);
+    (void)cw_functions_command(lease->endpoints, args, sizeof(args) / sizeof(args[0]), fn, lease);
 }
 
 static void on_renewed(void *arg, int rc, bool is_alive)
@@ -50,7 +50,7 @@ static void on_renewed(void *arg, int rc, bool is_alive)
     if (!is_alive) {
         if (!lease->is_held)
             return;
-        list_node(lease, 0); /* the renewal has just put it on the list, for another 15 s */
+        list_node(lease, 0, NULL); /* the renewal has just put it on the list, for another 15 s */
         lease->on_lost(lease->arg);
         return;
     }
@@ -61,18 +61,32 @@ static void on_renewed(void *arg, int rc, bool is_alive)
         lease->on_held(lease->arg);
 }
 
-static void renew(struct cw_lease *lease)
+static void send_renewal(struct cw_lease *lease)
 {
     char key[CW_KEY_MAX];
     char about[CW_NODE_ABOUT_MAX];
     size_t size =
         lease->describe == NULL ? 0 : lease->describe(lease->describe_arg, about, sizeof(about));
     (void)cw_key_write(key, lease->prefix, 'n', cw_bytes_text(lease->node_id));
-    list_node(lease, CW_LEASE_TTL_MS); /* before the lease: a node that dies between the two is
-                                          found by its entry */
     lease->sent_ms = cw_clock_ms();
-    (void)cw_functions_renew(lease->endpoint, key, CW_LEASE_TTL_MS, !lease->is_held,
+    (void)cw_functions_renew(lease->endpoints, key, CW_LEASE_TTL_MS, !lease->is_held,
                              cw_bytes_make(about, size), on_renewed, lease);
+}
+
+static void on_listed(void *arg, int rc)
+{
+    struct cw_lease *lease = arg;
+    if (rc == CW_OK && !lease->is_held)
+        send_renewal(lease);
+}
+
+/* On the list before there is a lease, and all that comes after it: a node that dies between the
+ * two is found by its entry. The two may be at different servers. */
+static void renew(struct cw_lease *lease)
+{
+    list_node(lease, CW_LEASE_TTL_MS, lease->is_held ? NULL : on_listed);
+    if (lease->is_held)
+        send_renewal(lease);
 }
 
 static void set_timer(struct cw_lease *lease)
@@ -90,11 +104,11 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     set_timer(lease);
 }
 
-int cw_lease_init(struct cw_lease *lease, struct event_base *base, struct cw_endpoint *endpoint,
+int cw_lease_init(struct cw_lease *lease, struct event_base *base, struct cw_endpoints *endpoints,
                   const char *prefix, const char *node_id, const size_t *channel_count)
 {
     memset(lease, 0, sizeof(*lease));
-    lease->endpoint = endpoint;
+    lease->endpoints = endpoints;
     lease->prefix = prefix;
     lease->node_id = node_id;
     lease->channel_count = channel_count;
@@ -127,8 +141,8 @@ int cw_lease_release(struct cw_lease *lease, cw_done_fn fn, void *arg)
     (void)snprintf(key, sizeof(key), "%s:nodes", lease->prefix);
     struct cw_bytes unlist[] = {cw_bytes_text("HDEL"), cw_bytes_text(key),
                                 cw_bytes_text(lease->node_id)};
-    (void)cw_functions_command(lease->endpoint, unlist, 3, NULL, NULL);
+    (void)cw_functions_command(lease->endpoints, unlist, 3, NULL, NULL);
     (void)cw_key_write(key, lease->prefix, 'n', cw_bytes_text(lease->node_id));
     struct cw_bytes del[] = {cw_bytes_text("DEL"), cw_bytes_text(key)};
-    return cw_functions_command(lease->endpoint, del, 2, fn, arg);
+    return cw_functions_command(lease->endpoints, del, 2, fn, arg);
 }

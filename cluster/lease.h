@@ -25,7 +25,7 @@ struct event;
 struct event_base;
 
 struct cw_lease {
-    struct cw_endpoint *endpoint;
+    struct cw_endpoints *endpoints;
     const char *prefix;
     const char *node_id;
     const size_t *channel_count; /* written beside the expiry into <prefix>:nodes */
@@ -45,7 +45,7 @@ struct cw_lease {
 };
 
 CW_MUST_CHECK int cw_lease_init(struct cw_lease *lease, struct event_base *base,
-                                struct cw_endpoint *endpoint, const char *prefix,
+                                struct cw_endpoints *endpoints, const char *prefix,
                                 const char *node_id, const size_t *channel_count);
 void cw_lease_finish(struct cw_lease *lease);
 /** The link is up: renews now and then every 3 s. */

@@ -45,15 +45,27 @@ static void on_page(void *arg, int rc, const struct cw_history_page *from)
 
 static int send_reading(struct cw_log_reader *reader, struct reading *reading)
 {
-    return cw_functions_read(reader->endpoint, reading->key, reading->since, on_page, reading);
+    return cw_functions_read(reader->endpoints, reading->key, reading->since, on_page, reading);
 }
 
-static void fail_waiting(struct cw_log_reader *reader, int rc)
+/* Those of groups that `endpoint` has; NULL: all. */
+static void fail_waiting(struct cw_log_reader *reader, const struct cw_endpoint *endpoint)
 {
     static const struct cw_history_page none;
-    struct cw_list_node *node;
-    while ((node = cw_list_pop_front(&reader->waiting)) != NULL)
-        on_page(CW_CONTAINER(node, struct reading, node), rc, &none);
+    struct cw_list failed;
+    struct cw_list_node *node = cw_list_first(&reader->waiting);
+    cw_list_init(&failed); /* a callback may add to `waiting` */
+    while (node != NULL) {
+        struct reading *reading = CW_CONTAINER(node, struct reading, node);
+        node = cw_list_next(&reader->waiting, node);
+        if (endpoint != NULL &&
+            cw_endpoints_of(reader->endpoints, cw_bytes_text(reading->key)) != endpoint)
+            continue;
+        cw_list_remove(&reading->node);
+        cw_list_push_back(&failed, &reading->node);
+    }
+    while ((node = cw_list_pop_front(&failed)) != NULL)
+        on_page(CW_CONTAINER(node, struct reading, node), CW_ERR_UNAVAILABLE, &none);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -72,9 +84,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 int cw_log_reader_init(struct cw_log_reader *reader, struct event_base *base,
-                       struct cw_endpoint *endpoint)
+                       struct cw_endpoints *endpoints)
 {
-    reader->endpoint = endpoint;
+    reader->endpoints = endpoints;
     cw_list_init(&reader->waiting);
     reader->timer = evtimer_new(base, on_timer, reader);
     return reader->timer == NULL ? CW_ERR_NOMEM : CW_OK;
@@ -84,7 +96,7 @@ void cw_log_reader_finish(struct cw_log_reader *reader)
 {
     if (reader->timer == NULL)
         return;
-    fail_waiting(reader, CW_ERR_UNAVAILABLE);
+    fail_waiting(reader, NULL);
     event_free(reader->timer);
 }
 
@@ -95,10 +107,11 @@ void cw_log_reader_on_up(struct cw_log_reader *reader, bool has_lost)
         (void)event_add(reader->timer, &doubt);
 }
 
-void cw_log_reader_on_down(struct cw_log_reader *reader)
+void cw_log_reader_on_down(struct cw_log_reader *reader, const struct cw_endpoint *endpoint)
 {
-    event_del(reader->timer);
-    fail_waiting(reader, CW_ERR_UNAVAILABLE);
+    if (!cw_endpoints_any_up(reader->endpoints))
+        event_del(reader->timer);
+    fail_waiting(reader, endpoint);
 }
 
 int cw_log_reader_read(struct cw_log_reader *reader, const char *key, struct cw_position since,

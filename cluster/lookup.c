@@ -24,7 +24,7 @@ int cw_cluster_members(struct cw_cluster *cluster, struct cw_bytes group, struct
     if (!cw_group_name_is_valid(group) || count < 1 || count > 1000)
         return CW_ERR_INVALID;
     (void)cw_key_write(key, cluster->prefix, 'g', group);
-    return cw_functions_members(cluster->endpoint, key, cursor, count, fn, arg);
+    return cw_functions_members(cluster->endpoints, key, cursor, count, fn, arg);
 }
 
 int cw_cluster_read(struct cw_cluster *cluster, struct cw_bytes group, struct cw_position since,
@@ -44,7 +44,7 @@ int cw_cluster_group(struct cw_cluster *cluster, struct cw_bytes group, cw_group
     if (!cw_group_name_is_valid(group))
         return CW_ERR_INVALID;
     (void)cw_key_write(key, cluster->prefix, 'g', group);
-    return cw_facts_group(cluster->endpoint, key, fn, arg);
+    return cw_facts_group(cluster->endpoints, key, fn, arg);
 }
 
 /* One channel. */
@@ -56,7 +56,7 @@ int cw_cluster_find_channel(struct cw_cluster *cluster, struct cw_bytes uuid, cw
     if (!cw_uuid_is_valid(uuid))
         return CW_ERR_INVALID;
     (void)cw_key_write(key, cluster->prefix, 'c', uuid);
-    return cw_facts_channel(cluster->endpoint, key, fn, arg);
+    return cw_facts_channel(cluster->endpoints, key, fn, arg);
 }
 
 int cw_cluster_request(struct cw_cluster *cluster, struct cw_bytes uuid,
@@ -83,7 +83,7 @@ int cw_cluster_request(struct cw_cluster *cluster, struct cw_bytes uuid,
             return CW_ERR_FORBIDDEN;
         args[1] = cw_bytes_text(request == CW_REQUEST_JOIN ? "cw_group_add" : "cw_group_remove");
     }
-    return cw_functions_command(cluster->endpoint, args, count, fn, arg);
+    return cw_functions_command(cluster->endpoints, args, count, fn, arg);
 }
 
 /* All channels. A cursor is `<node id>/<cursor of its set>`: nodes come in the order of their ids,
@@ -165,7 +165,7 @@ static int read_set(struct paging *paging)
     const struct cw_bytes args[] = {
         cw_bytes_text("FCALL_RO"), cw_bytes_text("cw_node_channels"), cw_bytes_text("1"),
         cw_bytes_text(key),        cw_bytes_text(paging->cursor),     cw_bytes_text(digits)};
-    return cw_functions_strings(paging->cluster->endpoint, args, sizeof(args) / sizeof(args[0]),
+    return cw_functions_strings(paging->cluster->endpoints, args, sizeof(args) / sizeof(args[0]),
                                 on_channels, paging);
 }
 
@@ -219,7 +219,7 @@ static int list_nodes(struct paging *paging)
 {
     char key[CW_KEY_MAX];
     (void)snprintf(key, sizeof(key), "%s:nodes", paging->cluster->prefix);
-    return cw_facts_nodes(paging->cluster->endpoint, key, on_nodes, paging);
+    return cw_facts_nodes(paging->cluster->endpoints, key, on_nodes, paging);
 }
 
 static bool read_cursor(struct cw_bytes cursor, struct paging *paging)

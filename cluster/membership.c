@@ -243,8 +243,9 @@ static int send_mark(struct cw_memberships *memberships, struct cw_membership *m
 {
     char key[CW_KEY_MAX];
     (void)cw_key_write(key, memberships->registry->prefix, 'c', cw_bytes_text(membership->uuid));
-    int rc = cw_functions_mark(memberships->registry->endpoint, key, memberships->registry->node_id,
-                               is_added, membership->interest->name, fn, membership);
+    int rc =
+        cw_functions_mark(memberships->registry->endpoints, key, memberships->registry->node_id,
+                          is_added, membership->interest->name, fn, membership);
     if (rc == CW_OK)
         membership->calls++;
     return rc;
@@ -260,6 +261,10 @@ int cw_membership_join(struct cw_memberships *memberships, struct cw_cluster_cha
     if (membership == NULL)
         return CW_ERR_NOMEM;
     int rc = cw_interest_acquire(memberships->interests, group, &membership->interest);
+    if (rc == CW_OK && !cw_interest_is_served(membership->interest)) {
+        cw_interest_release(membership->interest);
+        rc = CW_ERR_UNAVAILABLE;
+    }
     if (rc != CW_OK) {
         free(membership);
         return rc;
@@ -380,7 +385,7 @@ static bool send_joins(struct cw_memberships *memberships, struct cw_interest *i
     }
     struct cw_history_limits limits =
         cw_interest_limits(memberships->interests, cw_bytes_text(interest->name));
-    int rc = cw_functions_join(memberships->registry->endpoint, interest->key, &limits,
+    int rc = cw_functions_join(memberships->registry->endpoints, interest->key, &limits,
                                memberships->registry->node_id, is_watched, members, batch->count,
                                on_batch_joined, batch);
     if (rc != CW_OK)
@@ -440,14 +445,14 @@ void cw_memberships_repair(struct cw_cluster_channel *channel, struct cw_bytes g
     (void)snprintf(name, sizeof(name), "%.*s", (int)group.size, group.data);
     (void)snprintf(node, sizeof(node), "%.*s", (int)owner.size, owner.data);
     (void)cw_key_write(key, registry->prefix, 'g', group);
-    int rc = cw_functions_leave(registry->endpoint, key, node, &uuid, 1, on_repaired,
+    int rc = cw_functions_leave(registry->endpoints, key, node, &uuid, 1, on_repaired,
                                 registry->memberships);
     if (rc == CW_OK && strcmp(node, registry->node_id) != 0)
-        rc = cw_functions_leave(registry->endpoint, key, registry->node_id, &uuid, 1, on_repaired,
+        rc = cw_functions_leave(registry->endpoints, key, registry->node_id, &uuid, 1, on_repaired,
                                 registry->memberships);
     (void)cw_key_write(key, registry->prefix, 'c', cw_bytes_text(uuid));
     if (rc == CW_OK)
-        rc = cw_functions_mark(registry->endpoint, key, registry->node_id, false, name,
+        rc = cw_functions_mark(registry->endpoints, key, registry->node_id, false, name,
                                on_mark_repaired, registry->memberships);
     registry->is_suspect |= rc != CW_OK;
 }
@@ -490,10 +495,10 @@ static bool send_leaves(struct cw_memberships *memberships, struct cw_interest *
             marked[marked_count++] = batch->members[i];
     }
     struct cw_registry *registry = memberships->registry;
-    if (has_elder && cw_functions_leave(registry->endpoint, interest->key, registry->earlier_id,
+    if (has_elder && cw_functions_leave(registry->endpoints, interest->key, registry->earlier_id,
                                         uuids, batch->count, on_repaired, memberships) != CW_OK)
         registry->is_suspect = true;
-    int rc = cw_functions_leave(registry->endpoint, interest->key, registry->node_id, uuids,
+    int rc = cw_functions_leave(registry->endpoints, interest->key, registry->node_id, uuids,
                                 batch->count, on_batch_left, batch);
     if (rc != CW_OK) {
         on_batch_left(batch, rc);
@@ -605,17 +610,35 @@ static void answer_leaving(struct cw_list *list)
     }
 }
 
-void cw_memberships_on_down(struct cw_memberships *memberships)
+static void lose_link(struct cw_memberships *memberships, struct cw_interest *interest)
+{
+    answer_leaving(&interest->leaving);
+    if (cw_list_is_empty(&interest->waiting) && cw_list_is_empty(&interest->joining))
+        return;
+    memberships->registry->is_suspect = true;
+    fail_waiting(memberships, &interest->waiting);
+    fail_waiting(memberships, &interest->joining);
+}
+
+void cw_memberships_on_down(struct cw_memberships *memberships, const struct cw_endpoint *endpoint)
 {
     struct cw_map *groups = &memberships->interests->groups;
-    fail_unsent(memberships);
+    if (!cw_endpoints_any_up(memberships->registry->endpoints))
+        fail_unsent(memberships);
     for (struct cw_map_node *n = cw_map_next(groups, NULL); n != NULL; n = cw_map_next(groups, n)) {
         struct cw_interest *interest = CW_CONTAINER(n, struct cw_interest, in_groups);
-        answer_leaving(&interest->leaving);
-        if (cw_list_is_empty(&interest->waiting) && cw_list_is_empty(&interest->joining))
-            continue;
-        memberships->registry->is_suspect = true;
-        fail_waiting(memberships, &interest->waiting);
-        fail_waiting(memberships, &interest->joining);
+        if (interest->endpoint == endpoint)
+            lose_link(memberships, interest);
+    }
+}
+
+void cw_memberships_on_moved(struct cw_memberships *memberships)
+{
+    const struct cw_endpoints *endpoints = memberships->registry->endpoints;
+    struct cw_map *groups = &memberships->interests->groups;
+    for (struct cw_map_node *n = cw_map_next(groups, NULL); n != NULL; n = cw_map_next(groups, n)) {
+        struct cw_interest *interest = CW_CONTAINER(n, struct cw_interest, in_groups);
+        if (interest->endpoint != NULL && !cw_endpoints_keeps(endpoints, interest->endpoint))
+            lose_link(memberships, interest);
     }
 }

@@ -89,9 +89,11 @@ void cw_memberships_repair(struct cw_cluster_channel *channel, struct cw_bytes g
                            struct cw_bytes owner);
 /** An interest was acked or moved on. */
 void cw_memberships_on_progress(struct cw_memberships *memberships, struct cw_interest *interest);
-/** The link was lost: joins under way fail, CW_ERR_TIMEOUT, or CW_ERR_UNAVAILABLE if nothing was
- * handed over; leaves are sent when it is back. */
-void cw_memberships_on_down(struct cw_memberships *memberships);
+/** The links to `endpoint` were lost: joins under way there fail, CW_ERR_TIMEOUT, or
+ * CW_ERR_UNAVAILABLE if nothing was handed over; leaves are sent when they are back. */
+void cw_memberships_on_down(struct cw_memberships *memberships, const struct cw_endpoint *endpoint);
+/** Groups have another endpoint: where the one before is lost, the same. Before the interests. */
+void cw_memberships_on_moved(struct cw_memberships *memberships);
 /** End of turn: sends joins, then leaves. */
 void cw_memberships_flush(struct cw_memberships *memberships);
 

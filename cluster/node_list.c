@@ -85,7 +85,7 @@ static int ask_about(const struct listing *listing, struct listed *node)
     (void)cw_key_write(key, cluster->prefix, 'n', cw_bytes_text(node->id));
     const struct cw_bytes args[] = {cw_bytes_text("HMGET"), cw_bytes_text(key),
                                     cw_bytes_text("since"), cw_bytes_text("about")};
-    return cw_functions_strings(cluster->endpoint, args, sizeof(args) / sizeof(args[0]), on_about,
+    return cw_functions_strings(cluster->endpoints, args, sizeof(args) / sizeof(args[0]), on_about,
                                 node);
 }
 
@@ -128,7 +128,7 @@ int cw_cluster_nodes(struct cw_cluster *cluster, cw_nodes_fn fn, void *arg)
     listing->fn = fn;
     listing->arg = arg;
     (void)snprintf(key, sizeof(key), "%s:nodes", cluster->prefix);
-    int rc = cw_facts_nodes(cluster->endpoint, key, on_ids, listing);
+    int rc = cw_facts_nodes(cluster->endpoints, key, on_ids, listing);
     if (rc != CW_OK)
         free(listing);
     return rc;

@@ -22,7 +22,7 @@
 
 #include <stdint.h>
 
-struct cw_endpoint;
+struct cw_endpoints;
 struct cw_reaper;
 struct cw_redis_embedded;
 struct cw_redis_tls;
@@ -36,7 +36,7 @@ struct cw_cluster {
     struct cw_redis_address address;
     struct cw_redis_tls *tls;           /* NULL: not by TLS */
     struct cw_redis_embedded *embedded; /* NULL: Redis is somebody else's */
-    struct cw_endpoint *endpoint;
+    struct cw_endpoints *endpoints;
     struct cw_interests interests;
     struct cw_log_reader reader;
     struct cw_registry registry;

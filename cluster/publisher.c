@@ -17,10 +17,10 @@ struct listener {
     void *arg;
 };
 
-void cw_publisher_init(struct cw_publisher *publisher, struct cw_endpoint *endpoint,
+void cw_publisher_init(struct cw_publisher *publisher, struct cw_endpoints *endpoints,
                        void (*request_flush)(void *arg), void *arg)
 {
-    publisher->endpoint = endpoint;
+    publisher->endpoints = endpoints;
     publisher->request_flush = request_flush;
     publisher->arg = arg;
     publisher->count = 0;
@@ -71,8 +71,8 @@ static void flush_one(struct cw_publisher *publisher)
     struct cw_publisher_message only = publisher->waiting[0];
     struct cw_message message;
     view(publisher, &message);
-    int rc = cw_functions_publish(publisher->endpoint, publisher->key, &message, &publisher->limits,
-                                  only.fn, only.arg);
+    int rc = cw_functions_publish(publisher->endpoints, NULL, publisher->key, &message,
+                                  &publisher->limits, only.fn, only.arg);
     forget(publisher);
     if (rc != CW_OK)
         tell(only.fn, only.arg, rc, NULL);
@@ -92,7 +92,7 @@ static void flush_many(struct cw_publisher *publisher)
     for (size_t i = 0; i < count; i++)
         listeners[i] = (struct listener){publisher->waiting[i].fn, publisher->waiting[i].arg};
     view(publisher, messages);
-    int rc = cw_functions_publish_many(publisher->endpoint, publisher->key, messages, count,
+    int rc = cw_functions_publish_many(publisher->endpoints, publisher->key, messages, count,
                                        &publisher->limits, on_published, listeners);
     forget(publisher);
     if (rc != CW_OK)
@@ -152,12 +152,12 @@ int cw_publisher_publish(struct cw_publisher *publisher, const char *key,
                          const struct cw_message *message, const struct cw_history_limits *limits,
                          cw_published_fn fn, void *arg)
 {
-    bool waits = cw_endpoint_is_up(publisher->endpoint) && message->key.size == 0 &&
-                 message->payload.size <= BYTES_MAX;
+    bool waits = cw_endpoints_serve(publisher->endpoints, cw_bytes_text(key)) &&
+                 message->key.size == 0 && message->payload.size <= BYTES_MAX;
     if (publisher->count > 0 && !(waits && fits(publisher, key, message, limits)))
         cw_publisher_flush(publisher);
     if (!waits)
-        return cw_functions_publish(publisher->endpoint, key, message, limits, fn, arg);
+        return cw_functions_publish(publisher->endpoints, NULL, key, message, limits, fn, arg);
     if (publisher->count == 0) {
         (void)memcpy(publisher->key, key, strlen(key) + 1);
         publisher->limits = *limits;

@@ -17,7 +17,7 @@
 
 #include <stddef.h>
 
-struct cw_endpoint;
+struct cw_endpoints;
 
 /* One message that waits for the end of the turn. */
 struct cw_publisher_message {
@@ -30,7 +30,7 @@ struct cw_publisher_message {
 };
 
 struct cw_publisher {
-    struct cw_endpoint *endpoint;
+    struct cw_endpoints *endpoints;
     /** Asks for cw_publisher_flush() at the end of the turn. */
     void (*request_flush)(void *arg);
     void *arg;
@@ -42,7 +42,7 @@ struct cw_publisher {
     struct cw_publisher_message waiting[CW_FUNCTIONS_PUBLISH_MAX];
 };
 
-void cw_publisher_init(struct cw_publisher *publisher, struct cw_endpoint *endpoint,
+void cw_publisher_init(struct cw_publisher *publisher, struct cw_endpoints *endpoints,
                        void (*request_flush)(void *arg), void *arg);
 /** What waits is answered with CW_ERR_UNAVAILABLE. Half-built is fine. */
 void cw_publisher_finish(struct cw_publisher *publisher);

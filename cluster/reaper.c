@@ -50,6 +50,8 @@ struct cw_reaper {
     size_t left_count, left_capacity;
     size_t calls; /* answers of this step that are still out */
     bool has_failed;
+    void (*on_gone)(void *arg); /* a dead node was cleaned up; NULL: nobody asks */
+    void *arg;
 };
 
 static void set_timer(struct cw_reaper *reaper)
@@ -116,7 +118,7 @@ static void forget_page(struct cw_reaper *reaper)
     CW_STAT(registry_reaped_total) += count - 2;
     if (count == 2)
         on_forgotten(reaper, CW_OK);
-    else if (cw_functions_command(reaper->registry->endpoint, args, count, on_forgotten, reaper) !=
+    else if (cw_functions_command(reaper->registry->endpoints, args, count, on_forgotten, reaper) !=
              CW_OK)
         fail_job(reaper);
 }
@@ -145,7 +147,7 @@ static void send_detach(struct cw_reaper *reaper, const char *uuid, const char *
     detaching->reaper = reaper;
     (void)snprintf(detaching->uuid, sizeof(detaching->uuid), "%s", uuid);
     (void)cw_key_write(key, reaper->registry->prefix, 'c', cw_bytes_text(uuid));
-    if (cw_functions_detach(reaper->registry->endpoint, key, reaper->node_id, resume_s, mode, NULL,
+    if (cw_functions_detach(reaper->registry->endpoints, key, reaper->node_id, resume_s, mode, NULL,
                             0, fn, detaching) == CW_OK) {
         reaper->calls++;
     } else {
@@ -226,7 +228,7 @@ static size_t leave_one_group(struct cw_reaper *reaper, size_t first)
     if (count == 0)
         return seen;
     (void)cw_key_write(key, reaper->registry->prefix, 'g', cw_bytes_text(name));
-    if (cw_functions_leave(reaper->registry->endpoint, key, reaper->node_id, uuids, count, on_left,
+    if (cw_functions_leave(reaper->registry->endpoints, key, reaper->node_id, uuids, count, on_left,
                            reaper) == CW_OK)
         reaper->calls++;
     else
@@ -360,7 +362,8 @@ static void tell_page(struct cw_reaper *reaper)
         (void)cw_key_write(key, reaper->registry->prefix, 'c', cw_bytes_text(telling->uuid));
         struct cw_bytes args[] = {cw_bytes_text("HMGET"), cw_bytes_text(key), cw_bytes_text("node"),
                                   cw_bytes_text("user"), cw_bytes_text("gen")};
-        if (cw_functions_strings(reaper->registry->endpoint, args, 5, on_owner, telling) == CW_OK) {
+        if (cw_functions_strings(reaper->registry->endpoints, args, 5, on_owner, telling) ==
+            CW_OK) {
             reaper->calls++;
         } else {
             free(telling);
@@ -402,6 +405,8 @@ static void on_gone(void *arg, int rc)
     struct cw_reaper *reaper = arg;
     if (rc == CW_OK)
         cw_log_info(cw_log_node(), "node %s is cleaned up", reaper->node_id);
+    if (rc == CW_OK && reaper->on_gone != NULL)
+        reaper->on_gone(reaper->arg);
     end_job(reaper);
 }
 
@@ -413,7 +418,7 @@ static void unlist(struct cw_reaper *reaper)
     struct cw_bytes args[] = {cw_bytes_text("FCALL"), cw_bytes_text("cw_node_list"),
                               cw_bytes_text("1"), cw_bytes_text(key),
                               cw_bytes_text(reaper->node_id)};
-    if (cw_functions_command(reaper->registry->endpoint, args, 5, on_gone, reaper) != CW_OK)
+    if (cw_functions_command(reaper->registry->endpoints, args, 5, on_gone, reaper) != CW_OK)
         fail_job(reaper);
 }
 
@@ -456,14 +461,14 @@ static void next_page(struct cw_reaper *reaper)
     int rc;
     set_key(reaper, key);
     if (reaper->is_own_sweep) {
-        rc = cw_functions_scan_set(reaper->registry->endpoint, key, reaper->cursor, on_own_page,
+        rc = cw_functions_scan_set(reaper->registry->endpoints, key, reaper->cursor, on_own_page,
                                    reaper);
     } else {
         char page[8];
         (void)snprintf(page, sizeof(page), "%d", PAGE);
         struct cw_bytes args[] = {cw_bytes_text("SRANDMEMBER"), cw_bytes_text(key),
                                   cw_bytes_text(page)};
-        rc = cw_functions_strings(reaper->registry->endpoint, args, 3, on_random_page, reaper);
+        rc = cw_functions_strings(reaper->registry->endpoints, args, 3, on_random_page, reaper);
     }
     if (rc != CW_OK)
         fail_job(reaper);
@@ -510,7 +515,7 @@ static void on_dead_nodes(void *arg, int rc, const struct cw_bytes *nodes, size_
     start_job(reaper, node, false);
     (void)cw_key_write(key, reaper->registry->prefix, 'n', node);
     struct cw_bytes args[] = {cw_bytes_text("EXISTS"), cw_bytes_text(key)};
-    if (cw_functions_flag(reaper->registry->endpoint, args, 2, on_lease_checked, reaper) != CW_OK)
+    if (cw_functions_flag(reaper->registry->endpoints, args, 2, on_lease_checked, reaper) != CW_OK)
         fail_job(reaper);
 }
 
@@ -520,7 +525,7 @@ static void look_for_dead_nodes(struct cw_reaper *reaper)
     (void)snprintf(key, sizeof(key), "%s:nodes", reaper->registry->prefix);
     struct cw_bytes args[] = {cw_bytes_text("FCALL_RO"), cw_bytes_text("cw_node_dead"),
                               cw_bytes_text("1"), cw_bytes_text(key)};
-    (void)cw_functions_strings(reaper->registry->endpoint, args, 4, on_dead_nodes, reaper);
+    (void)cw_functions_strings(reaper->registry->endpoints, args, 4, on_dead_nodes, reaper);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -570,6 +575,12 @@ void cw_reaper_destroy(struct cw_reaper *reaper)
     event_free(reaper->timer);
     free(reaper->left);
     free(reaper);
+}
+
+void cw_reaper_set_on_gone(struct cw_reaper *reaper, void (*fn)(void *arg), void *arg)
+{
+    reaper->on_gone = fn;
+    reaper->arg = arg;
 }
 
 void cw_reaper_start(struct cw_reaper *reaper)

@@ -28,9 +28,11 @@ struct event_base;
 CW_MUST_CHECK int cw_reaper_create(struct event_base *base, struct cw_registry *registry,
                                    struct cw_event_stream *stream, struct cw_reaper **ret_reaper);
 void cw_reaper_destroy(struct cw_reaper *reaper);
-/** The link is up: looks for dead nodes about once a second. */
+/** `fn` is called when a dead node was cleaned up. */
+void cw_reaper_set_on_gone(struct cw_reaper *reaper, void (*fn)(void *arg), void *arg);
+/** A link is up: looks for dead nodes about once a second. */
 void cw_reaper_start(struct cw_reaper *reaper);
-/** The link was lost: what is under way is given up. Every call has been answered. */
+/** No link is left: what is under way is given up. Every call has been answered. */
 void cw_reaper_stop(struct cw_reaper *reaper);
 
 #endif

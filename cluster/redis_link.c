@@ -15,6 +15,7 @@
 #include "redis_events.h"
 #include "redis_reply.h"
 #include "redis_tls.h"
+#include "slots.h"
 
 #include <event2/event.h>
 #include <hiredis/async.h>
@@ -114,7 +115,8 @@ static int error_of(const char *text)
         {"READONLY", CW_ERR_UNAVAILABLE},     {"MASTERDOWN", CW_ERR_UNAVAILABLE},
         {"NOREPLICAS", CW_ERR_UNAVAILABLE},   {"MISCONF", CW_ERR_UNAVAILABLE},
         {"BUSY", CW_ERR_UNAVAILABLE},         {"CLUSTERDOWN", CW_ERR_UNAVAILABLE},
-        {"TRYAGAIN", CW_ERR_UNAVAILABLE},
+        {"TRYAGAIN", CW_ERR_UNAVAILABLE},     {"MOVED", CW_ERR_UNAVAILABLE},
+        {"ASK", CW_ERR_UNAVAILABLE},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (begins_with(text, rows[i].word))
@@ -131,7 +133,9 @@ static int take_error(struct cw_redis_link *link, const char *text)
         return CW_ERR_UNAVAILABLE; /* nothing was run */
     }
     int rc = error_of(text);
-    if (rc == CW_ERR_INTERNAL || rc == CW_ERR_UNAVAILABLE)
+    if (cw_slots_refused(text))
+        cw_log_debug(link_log(link), "error reply: %s", text);
+    else if (rc == CW_ERR_INTERNAL || rc == CW_ERR_UNAVAILABLE)
         cw_log_warn(link_log(link), "error reply: %s", text);
     if (begins_with(text, "READONLY") || begins_with(text, "MASTERDOWN"))
         link->events.on_unusable(link->arg, "this Redis has become a replica");
@@ -218,7 +222,7 @@ int cw_redis_link_subscribe(struct cw_redis_link *link, const char *verb, const 
         rc = redisAsyncCommand(context, on_hiredis_message, NULL, "%s %s", verb, topic);
     } else {
         /* Not redisAsyncCommand: hiredis 1.2 would hand the next command's reply to a callback of
-         * SSUBSCRIBE. An error reply finds no callback and ends the connection: what we want. */
+         * SSUBSCRIBE. An error reply finds no callback: redis_reply.c makes it a push. */
         rc = redisAppendCommand(&context->c, "%s %s", verb, topic);
         if (context->ev.addWrite != NULL)
             context->ev.addWrite(context->ev.data);
@@ -283,7 +287,7 @@ static void on_step_reply(struct cw_redis_request *request, int rc, const redisR
     free(call);
     if (reply == NULL)
         return; /* the disconnect callback follows */
-    if (rc != CW_OK && link->address->is_sentinel && !has_password &&
+    if (rc != CW_OK && link->address->is_guide && !has_password &&
         link->address->password != NULL && begins_with(reply->str, "NOAUTH")) {
         send_step(link, step, true);
         return;
@@ -302,7 +306,7 @@ static void on_step_reply(struct cw_redis_request *request, int rc, const redisR
         return;
     }
     if (link->why[0] == '\0')
-        send_step(link, link->address->is_sentinel ? STEP_DONE : step + 1, false);
+        send_step(link, link->address->is_guide ? STEP_DONE : step + 1, false);
 }
 
 static void send_step(struct cw_redis_link *link, enum handshake_step step, bool says_password)
@@ -311,6 +315,7 @@ static void send_step(struct cw_redis_link *link, enum handshake_step step, bool
         step++;
     if (step == STEP_DONE) {
         set_state(link, LINK_READY);
+        link->context->c.reader->privdata = &link->in_flight;
         link->events.on_ready(link->arg);
         return;
     }
@@ -387,7 +392,7 @@ static void on_hiredis_connect(const redisAsyncContext *context, int status)
         (void)redisSetTcpUserTimeout(plain, TCP_USER_TIMEOUT_MS);
     }
     if (!link->address->uses_tls || begin_tls(link))
-        send_step(link, STEP_HELLO, !link->address->is_sentinel); /* many have none */
+        send_step(link, STEP_HELLO, !link->address->is_guide); /* many have none */
 }
 
 static void on_hiredis_disconnect(const redisAsyncContext *context, int status)

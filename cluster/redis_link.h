@@ -34,7 +34,8 @@ struct cw_redis_link_events {
     /** Once after each connect(), when it failed or the connection went. Every pending call was
      * answered before. */
     void (*on_lost)(void *arg, const char *why, bool is_fatal);
-    /** A RESP3 push (message, smessage, ssubscribe, ...); valid during the call. */
+    /** A RESP3 push (message, smessage, ssubscribe, ...), or `error <text>`: Redis refused a
+     * subscription; valid during the call. */
     void (*on_push)(void *arg, const struct redisReply *push);
     /** A call was answered with what only a new link can mend: the library is gone, the server is a
      * replica now, or was one meanwhile. */

@@ -128,8 +128,57 @@ static void *create_text(const redisReadTask *task, const char *text, size_t siz
     return reply;
 }
 
+/* Only ever of a root. */
+static void free_tree(void *root)
+{
+    if (root == NULL)
+        return;
+    struct tree *tree = tree_of_root(root);
+    while (tree->chunks != NULL) {
+        struct chunk *chunk = tree->chunks;
+        tree->chunks = chunk->next;
+        free(chunk);
+    }
+    free(tree);
+}
+
+static redisReply *add_text(redisReply *parent, size_t index, struct tree *tree, const char *text,
+                            size_t size)
+{
+    redisReply *reply = take(tree, sizeof(*reply));
+    char *space = take(tree, size + 1);
+    if (reply == NULL || space == NULL)
+        return NULL;
+    memcpy(space, text, size);
+    space[size] = '\0';
+    *reply = (redisReply){.type = REDIS_REPLY_STRING, .str = space, .len = size};
+    parent->element[index] = reply;
+    return reply;
+}
+
+/* An error that answers no call: the push `error <text>`. */
+static void *create_error_push(const redisReadTask *task, const char *text, size_t size)
+{
+    void *space;
+    redisReply *push = create(task, 2 * sizeof(redisReply *), &space);
+    if (push == NULL)
+        return NULL;
+    struct tree *tree = tree_of_root(push);
+    push->type = REDIS_REPLY_PUSH;
+    push->element = space;
+    push->elements = 2;
+    if (add_text(push, 0, tree, CW_REDIS_ERROR_PUSH, strlen(CW_REDIS_ERROR_PUSH)) != NULL &&
+        add_text(push, 1, tree, text, size) != NULL)
+        return push;
+    free_tree(push);
+    return NULL;
+}
+
 static void *create_string(const redisReadTask *task, char *text, size_t size)
 {
+    const uint32_t *calls = task->privdata;
+    if (task->type == REDIS_REPLY_ERROR && task->parent == NULL && calls != NULL && *calls == 0)
+        return create_error_push(task, text, size);
     if (task->type != REDIS_REPLY_VERB || size < VERBATIM_KIND)
         return create_text(task, text, size);
     redisReply *reply = create_text(task, text + VERBATIM_KIND, size - VERBATIM_KIND);
@@ -183,20 +232,6 @@ static void *create_bool(const redisReadTask *task, int value)
     if (reply != NULL)
         reply->integer = value != 0;
     return reply;
-}
-
-/* Only ever of a root. */
-static void free_tree(void *root)
-{
-    if (root == NULL)
-        return;
-    struct tree *tree = tree_of_root(root);
-    while (tree->chunks != NULL) {
-        struct chunk *chunk = tree->chunks;
-        tree->chunks = chunk->next;
-        free(chunk);
-    }
-    free(tree);
 }
 
 void cw_redis_reply_attach(struct redisReader *reader)

@@ -31,13 +31,13 @@ static struct cw_bytes key_of_channel(const struct cw_map_node *node)
                          CW_UUID_TEXT_SIZE - 1);
 }
 
-void cw_registry_init(struct cw_registry *registry, struct cw_endpoint *endpoint,
+void cw_registry_init(struct cw_registry *registry, struct cw_endpoints *endpoints,
                       const struct cw_lease *lease, const char *prefix, const char *node_id,
                       const char *earlier_id, const struct cw_cluster_events *events,
                       void *events_arg)
 {
     memset(registry, 0, sizeof(*registry));
-    registry->endpoint = endpoint;
+    registry->endpoints = endpoints;
     registry->lease = lease;
     registry->prefix = prefix;
     registry->node_id = node_id;
@@ -104,7 +104,7 @@ void cw_registry_finish(struct cw_registry *registry)
 
 bool cw_registry_may_write(const struct cw_registry *registry)
 {
-    return cw_endpoint_is_up(registry->endpoint) && cw_lease_may_write(registry->lease);
+    return cw_endpoints_any_up(registry->endpoints) && cw_lease_may_write(registry->lease);
 }
 
 int cw_registry_add_channel(struct cw_registry *registry, struct cw_cluster *cluster,
@@ -242,7 +242,7 @@ int cw_registry_send_set(struct cw_registry *registry, const char *verb, const c
     args[1] = cw_bytes_text(key);
     for (size_t i = 0; i < count; i++)
         args[2 + i] = cw_bytes_text(uuids[i]);
-    return cw_functions_command(registry->endpoint, args, 2 + count, fn, registry);
+    return cw_functions_command(registry->endpoints, args, 2 + count, fn, registry);
 }
 
 struct fields {
@@ -327,11 +327,11 @@ static void write_new(struct cw_registry *registry, struct cw_cluster_channel *c
     describe_channel(channel, &fields);
     describe_limits(registry, &fields);
     memcpy(args + 6, fields.list, fields.count * sizeof(args[0]));
-    if (cw_functions_command(registry->endpoint, args, 6 + fields.count, on_new_written, channel) ==
-        CW_OK)
+    if (cw_functions_command(registry->endpoints, args, 6 + fields.count, on_new_written,
+                             channel) == CW_OK)
         cw_registry_ref_channel(channel);
     else
-        registry->is_suspect = true; /* told at the end of the turn */
+        registry->is_suspect = channel->is_refused = true;
     channel->generation = 1;
     channel->state = CW_ATTACHED;
     cw_memberships_on_attached(channel);
@@ -413,8 +413,10 @@ static void write_resuming(struct cw_registry *registry, struct cw_cluster_chann
         .fields = fields.list,
         .field_count = fields.count,
     };
-    if (cw_session_take(registry->endpoint, &taking, on_session_taken, channel) == CW_OK)
+    if (cw_session_take(registry->endpoints, &taking, on_session_taken, channel) == CW_OK)
         cw_registry_ref_channel(channel);
+    else
+        channel->is_refused = true;
 }
 
 static void take_back(struct cw_registry *registry, struct cw_cluster_channel *channel,
@@ -469,13 +471,27 @@ static void write_again(struct cw_registry *registry, struct cw_cluster_channel 
     struct fields fields;
     (void)cw_key_write(key, registry->prefix, 'c', cw_bytes_text(channel->uuid));
     describe_channel(channel, &fields);
-    if (cw_functions_attach(registry->endpoint, key, registry->node_id, channel->generation,
+    if (cw_functions_attach(registry->endpoints, key, registry->node_id, channel->generation,
                             registry->earlier_id, registry->inbox_limits, fields.list, fields.count,
                             on_attached, channel) == CW_OK) {
         channel->is_attaching = true;
         cw_registry_ref_channel(channel);
     } else
         registry->is_suspect = true;
+}
+
+/* Its server is not there, but others are: whoever attached it is told so. Then it may be gone. */
+static void tell_refused(struct cw_registry *registry, struct cw_cluster_channel *channel)
+{
+    if (!channel->is_refused)
+        return;
+    channel->is_refused = false;
+    if (channel->registry != registry)
+        return;
+    if (channel->state == CW_ATTACH_RESUMING)
+        tell_resumed(channel, CW_ERR_UNAVAILABLE, NULL);
+    else
+        tell_attached(channel, CW_ERR_UNAVAILABLE);
 }
 
 /* One batch: the node's set first, so that the set always covers what exists. */
@@ -494,12 +510,17 @@ static void attach_batch(struct cw_registry *registry)
     if (cw_registry_send_set(registry, "SADD", uuids, count, on_written) != CW_OK)
         registry->is_suspect = true;
     for (size_t i = 0; i < count; i++) {
+        cw_registry_ref_channel(batch[i]);
         if (batch[i]->state == CW_ATTACH_NEW)
             write_new(registry, batch[i]);
         else if (batch[i]->state == CW_ATTACH_RESUMING)
             write_resuming(registry, batch[i]);
         else
             write_again(registry, batch[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        tell_refused(registry, batch[i]);
+        cw_registry_unref_channel(batch[i]);
     }
 }
 

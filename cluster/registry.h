@@ -72,6 +72,7 @@ struct cw_cluster_channel {
     bool wants_again;  /* announced again meanwhile */
     bool is_announced; /* its `connect` was emitted, its `disconnect` was not */
     bool was_hidden;   /* since it was ATTACHED last */
+    bool is_refused;   /* it could not be sent: to be told */
     char uuid[CW_UUID_TEXT_SIZE];
 };
 
@@ -79,7 +80,7 @@ struct cw_lease;
 struct cw_memberships;
 
 struct cw_registry {
-    struct cw_endpoint *endpoint;
+    struct cw_endpoints *endpoints;
     const struct cw_lease *lease;
     struct cw_memberships *memberships; /* set by the cluster */
     void (*request_flush)(void *arg);   /* asks for the end-of-turn flush; set by the cluster */
@@ -109,7 +110,7 @@ struct cw_registry {
     bool needs_sweep; /* a channel went that could not be removed: the node's set still has it */
 };
 
-void cw_registry_init(struct cw_registry *registry, struct cw_endpoint *endpoint,
+void cw_registry_init(struct cw_registry *registry, struct cw_endpoints *endpoints,
                       const struct cw_lease *lease, const char *prefix, const char *node_id,
                       const char *earlier_id, const struct cw_cluster_events *events,
                       void *events_arg);

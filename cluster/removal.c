@@ -111,7 +111,7 @@ static int send_detach(struct cw_registry *registry, struct removed *removed)
     words[count++] = cw_digits(generation, removed->generation);
     for (size_t i = 0; departure != NULL && i < departure->count; i++)
         words[count++] = departure->words[i];
-    int rc = cw_functions_detach(registry->endpoint, key, registry->node_id,
+    int rc = cw_functions_detach(registry->endpoints, key, registry->node_id,
                                  departure == NULL ? 0 : departure->resume_s, "gone", words, count,
                                  on_detached, removed);
     free(departure);

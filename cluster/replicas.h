@@ -35,26 +35,23 @@ struct event_base;
 #define CW_REPLICAS_HELD_MAX 65536
 
 struct cw_replicas {
-    struct cw_endpoint *endpoint;
+    struct event_base *base;
+    struct cw_endpoints *endpoints;
     struct cw_publisher *publisher; /* where nothing is held */
-    struct event *timer;            /* the next WAIT, after one that came back with too few */
     /** Asks for cw_replicas_flush() at the end of the turn. */
     void (*request_flush)(void *arg);
     void *arg;
-    int needed;             /* 0: off; may be changed at any time */
-    struct cw_list written; /* struct held that no WAIT was sent for, oldest first */
-    struct cw_list covered; /* those written before the last WAIT */
-    size_t count;           /* in both */
-    bool is_waiting;        /* for WAIT's answer */
-    bool is_short;          /* the last that was decided had too few: said once in the log */
+    int needed;           /* 0: off; may be changed at any time */
+    struct cw_list lanes; /* one for each server that was written to */
+    size_t count;         /* of messages held */
 };
 
 /** Half-built is fine for finish. */
 void cw_replicas_init(struct cw_replicas *replicas);
-CW_MUST_CHECK int cw_replicas_start(struct cw_replicas *replicas, struct event_base *base,
-                                    struct cw_endpoint *endpoint, struct cw_publisher *publisher,
-                                    void (*request_flush)(void *arg), void *arg);
-/** After the endpoint is gone: what is held still gets CW_ERR_TIMEOUT. */
+void cw_replicas_start(struct cw_replicas *replicas, struct event_base *base,
+                       struct cw_endpoints *endpoints, struct cw_publisher *publisher,
+                       void (*request_flush)(void *arg), void *arg);
+/** After the endpoints are closed: what is held still gets CW_ERR_TIMEOUT. */
 void cw_replicas_finish(struct cw_replicas *replicas);
 
 /** As cw_publisher_publish and cw_functions_send; CW_ERR_UNAVAILABLE also if too much is held. */
@@ -65,11 +62,11 @@ CW_MUST_CHECK int cw_replicas_publish(struct cw_replicas *replicas, const char *
 CW_MUST_CHECK int cw_replicas_send(struct cw_replicas *replicas, const char *channel_key,
                                    const struct cw_message *message, cw_sent_fn fn, void *arg);
 
-/** The end of a turn: sends a WAIT for what was written, unless one is under way. */
+/** The end of a turn: to each server a WAIT for what was written there, unless one is under way. */
 void cw_replicas_flush(struct cw_replicas *replicas);
 
-/** From the endpoint. */
-void cw_replicas_on_up(struct cw_replicas *replicas);
-void cw_replicas_on_down(struct cw_replicas *replicas);
+/** From the endpoints. */
+void cw_replicas_on_up(struct cw_replicas *replicas, struct cw_endpoint *endpoint);
+void cw_replicas_on_down(struct cw_replicas *replicas, const struct cw_endpoint *endpoint);
 
 #endif

@@ -192,7 +192,7 @@ static void read_next_page(struct cw_roster *roster)
 {
     struct cw_interest *interest = roster->interest;
     roster->is_reading =
-        cw_functions_members(interest->owner->endpoint, interest->key,
+        cw_functions_members(interest->owner->endpoints, interest->key,
                              cw_bytes_text(roster->cursor), PAGE, on_page, roster) == CW_OK;
 }
 

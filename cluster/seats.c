@@ -94,7 +94,7 @@ static int call(const struct cw_seats *seats, const struct party *party, const c
     args[1] = cw_bytes_text(function);
     args[2] = cw_bytes_text("1");
     args[3] = cw_bytes_text(party->key);
-    return cw_functions_command(seats->endpoint, args, count, NULL, NULL);
+    return cw_functions_command(seats->endpoints, args, count, NULL, NULL);
 }
 
 /* As many of the party's seats as a call has; those that were are behind the others. */
@@ -241,7 +241,7 @@ int cw_seat_ask(struct cw_seat *seat, const struct cw_seat_limits *limits, cw_se
         cw_bytes_text("FCALL"),          cw_bytes_text("cw_node_admit"), cw_bytes_text("1"),
         cw_bytes_text(seat->party->key), cw_bytes_text(seat->uuid),      cw_bytes_text(numbers[0]),
         cw_bytes_text(numbers[1]),       cw_bytes_text(numbers[2]),      cw_bytes_text(numbers[3])};
-    int rc = cw_functions_strings(seats->endpoint, args, sizeof(args) / sizeof(args[0]), on_answer,
+    int rc = cw_functions_strings(seats->endpoints, args, sizeof(args) / sizeof(args[0]), on_answer,
                                   seat);
     seat->is_counted = limits->max > 0;
     if (rc != CW_OK)
@@ -295,10 +295,10 @@ void cw_seat_destroy(struct cw_seat *seat, enum cw_seat_end end)
     free_seat(seat);
 }
 
-int cw_seats_init(struct cw_seats *seats, struct event_base *base, struct cw_endpoint *endpoint,
+int cw_seats_init(struct cw_seats *seats, struct event_base *base, struct cw_endpoints *endpoints,
                   const char *prefix)
 {
-    *seats = (struct cw_seats){.base = base, .endpoint = endpoint, .prefix = prefix};
+    *seats = (struct cw_seats){.base = base, .endpoints = endpoints, .prefix = prefix};
     cw_map_init(&seats->parties, key_of_party);
     cw_list_init(&seats->due);
     cw_list_init(&seats->asking);

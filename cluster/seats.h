@@ -34,7 +34,7 @@ struct event_base;
 
 struct cw_seats {
     struct event_base *base;
-    struct cw_endpoint *endpoint;
+    struct cw_endpoints *endpoints;
     const char *prefix;
     struct cw_map parties; /* struct party by key */
     struct cw_list due;    /* struct party, the next to renew first */
@@ -61,7 +61,7 @@ struct cw_seat_answer {
 typedef void (*cw_seat_fn)(void *arg, const struct cw_seat_answer *answer);
 
 CW_MUST_CHECK int cw_seats_init(struct cw_seats *seats, struct event_base *base,
-                                struct cw_endpoint *endpoint, const char *prefix);
+                                struct cw_endpoints *endpoints, const char *prefix);
 /** After the endpoint's close, and when all seats are destroyed. */
 void cw_seats_finish(struct cw_seats *seats);
 

@@ -33,14 +33,14 @@ static uint64_t number_of(struct cw_bytes text)
 }
 
 /* The call takes the struct if it is sent. */
-static int send_call(struct cw_endpoint *endpoint, const struct cw_bytes *args, size_t count,
+static int send_call(struct cw_endpoints *endpoints, const struct cw_bytes *args, size_t count,
                      cw_strings_fn fn, const struct session_call *call)
 {
     struct session_call *copy = malloc(sizeof(*copy));
     if (copy == NULL)
         return CW_ERR_NOMEM;
     *copy = *call;
-    int rc = cw_functions_strings(endpoint, args, count, fn, copy);
+    int rc = cw_functions_strings(endpoints, args, count, fn, copy);
     if (rc != CW_OK)
         free(copy);
     return rc;
@@ -78,7 +78,7 @@ static void on_found(void *arg, int rc, const struct cw_bytes *strings, size_t c
     call.fn.found(call.arg, rc, &session);
 }
 
-int cw_session_find(struct cw_endpoint *endpoint, const char *channel_key, struct cw_bytes digest,
+int cw_session_find(struct cw_endpoints *endpoints, const char *channel_key, struct cw_bytes digest,
                     const char *user, cw_session_fn fn, void *arg)
 {
     const struct cw_bytes args[] = {cw_bytes_text("FCALL_RO"),
@@ -88,7 +88,7 @@ int cw_session_find(struct cw_endpoint *endpoint, const char *channel_key, struc
                                     digest,
                                     text_or_empty(user)};
     const struct session_call call = {.fn.found = fn, .arg = arg};
-    return send_call(endpoint, args, sizeof(args) / sizeof(args[0]), on_found, &call);
+    return send_call(endpoints, args, sizeof(args) / sizeof(args[0]), on_found, &call);
 }
 
 /* {generation, node before, epoch, offset, direct, group, position, ...}, or nothing */
@@ -128,7 +128,7 @@ static void on_taken(void *arg, int rc, const struct cw_bytes *strings, size_t c
     call.fn.taken(call.arg, rc, generation, &resumed);
 }
 
-int cw_session_take(struct cw_endpoint *endpoint, const struct cw_taking *taking, cw_taken_fn fn,
+int cw_session_take(struct cw_endpoints *endpoints, const struct cw_taking *taking, cw_taken_fn fn,
                     void *arg)
 {
     struct cw_bytes args[9 + FIELDS_MAX] = {
@@ -146,10 +146,10 @@ int cw_session_take(struct cw_endpoint *endpoint, const struct cw_taking *taking
         return CW_ERR_INTERNAL;
     memcpy(args + 9, taking->fields, taking->field_count * sizeof(args[0]));
     const struct session_call call = {.fn.taken = fn, .arg = arg};
-    return send_call(endpoint, args, 9 + taking->field_count, on_taken, &call);
+    return send_call(endpoints, args, 9 + taking->field_count, on_taken, &call);
 }
 
-void cw_session_settle(struct cw_endpoint *endpoint, const char *channel_key, const char *node,
+void cw_session_settle(struct cw_endpoints *endpoints, const char *channel_key, const char *node,
                        uint64_t generation)
 {
     char digits[24];
@@ -158,7 +158,7 @@ void cw_session_settle(struct cw_endpoint *endpoint, const char *channel_key, co
                                     cw_bytes_text("1"),     cw_bytes_text(channel_key),
                                     cw_bytes_text(node),    cw_bytes_text(digits)};
     /* Without it the token before ends a few seconds later. */
-    (void)cw_functions_command(endpoint, args, sizeof(args) / sizeof(args[0]), NULL, NULL);
+    (void)cw_functions_command(endpoints, args, sizeof(args) / sizeof(args[0]), NULL, NULL);
 }
 
 struct cw_departure *cw_departure_create(const struct cw_leaving *leaving)

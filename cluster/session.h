@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 /** cw_node_session: as cw_cluster_find_session. */
-CW_MUST_CHECK int cw_session_find(struct cw_endpoint *endpoint, const char *channel_key,
+CW_MUST_CHECK int cw_session_find(struct cw_endpoints *endpoints, const char *channel_key,
                                   struct cw_bytes digest, const char *user, cw_session_fn fn,
                                   void *arg);
 
@@ -36,11 +36,11 @@ struct cw_taking {
 typedef void (*cw_taken_fn)(void *arg, int rc, uint64_t generation,
                             const struct cw_resumed *resumed);
 /** cw_node_resume. */
-CW_MUST_CHECK int cw_session_take(struct cw_endpoint *endpoint, const struct cw_taking *taking,
+CW_MUST_CHECK int cw_session_take(struct cw_endpoints *endpoints, const struct cw_taking *taking,
                                   cw_taken_fn fn, void *arg);
 
 /** cw_node_settle: the client has its new token, the one before ends. */
-void cw_session_settle(struct cw_endpoint *endpoint, const char *channel_key, const char *node,
+void cw_session_settle(struct cw_endpoints *endpoints, const char *channel_key, const char *node,
                        uint64_t generation);
 
 /** Arguments of a detach that leaves the channel to be resumed; owned by whoever has them. */

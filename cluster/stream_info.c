@@ -13,7 +13,7 @@
 
 struct reading {
     struct cw_redis_request request;
-    struct cw_endpoint *endpoint;
+    struct cw_endpoints *endpoints;
     cw_trimmed_fn fn;
     void *arg;
     uint64_t gone;            /* entries that have left the stream */
@@ -87,7 +87,7 @@ static int ask(struct reading *reading, const char *what,
     struct cw_bytes args[] = {cw_bytes_text("XINFO"), cw_bytes_text(what),
                               cw_bytes_text(reading->key)};
     reading->request.on_reply = on_reply;
-    return cw_endpoint_call(reading->endpoint, &reading->request, args, 3);
+    return cw_endpoints_call(reading->endpoints, &reading->request, args, 3);
 }
 
 static void on_stream(struct cw_redis_request *request, int rc, const redisReply *reply)
@@ -107,12 +107,13 @@ static void on_stream(struct cw_redis_request *request, int rc, const redisReply
         end_reading(reading, rc, 0);
 }
 
-int cw_stream_info_read(struct cw_endpoint *endpoint, const char *key, cw_trimmed_fn fn, void *arg)
+int cw_stream_info_read(struct cw_endpoints *endpoints, const char *key, cw_trimmed_fn fn,
+                        void *arg)
 {
     struct reading *reading = calloc(1, sizeof(*reading));
     if (reading == NULL)
         return CW_ERR_NOMEM;
-    reading->endpoint = endpoint;
+    reading->endpoints = endpoints;
     reading->fn = fn;
     reading->arg = arg;
     (void)snprintf(reading->key, sizeof(reading->key), "%s", key);

@@ -21,7 +21,7 @@
 typedef void (*cw_trimmed_fn)(void *arg, int rc, uint64_t trimmed);
 
 /** XINFO STREAM, then XINFO GROUPS of `key`, which is there. Errors as in functions.h. */
-CW_MUST_CHECK int cw_stream_info_read(struct cw_endpoint *endpoint, const char *key,
+CW_MUST_CHECK int cw_stream_info_read(struct cw_endpoints *endpoints, const char *key,
                                       cw_trimmed_fn fn, void *arg);
 
 #endif

@@ -32,6 +32,7 @@ struct cw_sweeper {
     bool is_sweeping;
     bool is_urgent;                /* until a sweep has gone through */
     bool is_at_channels;           /* after the groups */
+    struct cw_endpoint *at;        /* whose keys are scanned; may be gone */
     char (*nodes)[CW_NODE_ID_MAX]; /* listed when the sweep began; owned */
     size_t node_count;
     char cursor[24];          /* of SCAN */
@@ -112,7 +113,7 @@ static void on_looked_up(void *arg, int rc, bool is_listed_now)
         return_to_reaper(leaving->registry, leaving->node, leaving->uuid);
     } else if (rc == CW_OK && !is_listed_now) {
         CW_STAT(registry_repairs_total)++;
-        if (cw_functions_leave(leaving->registry->endpoint, leaving->key, leaving->node, uuids, 1,
+        if (cw_functions_leave(leaving->registry->endpoints, leaving->key, leaving->node, uuids, 1,
                                on_left, leaving) == CW_OK)
             return;
     }
@@ -143,20 +144,36 @@ static void look_up(struct cw_sweeper *sweeper, const struct cw_member_info *mem
     (void)snprintf(nodes, sizeof(nodes), "%s:nodes", sweeper->registry->prefix);
     struct cw_bytes args[] = {cw_bytes_text("HEXISTS"), cw_bytes_text(nodes),
                               cw_bytes_text(leaving->node)};
-    if (cw_functions_flag(sweeper->registry->endpoint, args, 3, on_looked_up, leaving) != CW_OK)
+    if (cw_functions_flag(sweeper->registry->endpoints, args, 3, on_looked_up, leaving) != CW_OK)
         free(leaving);
 }
 
 static void read_channel(struct cw_sweeper *sweeper);
 
-static void begin_channels(struct cw_sweeper *sweeper)
+static void begin_keys(struct cw_sweeper *sweeper, struct cw_endpoint *at)
 {
-    sweeper->is_at_channels = true;
+    sweeper->at = at;
     (void)snprintf(sweeper->cursor, sizeof(sweeper->cursor), "0");
     scan(sweeper);
 }
 
-/* The next group or channel of the page, the next page, the channels after the groups, the end. */
+/* The next server, the channels after the groups, the end. */
+static void end_keys(struct cw_sweeper *sweeper)
+{
+    const struct cw_endpoints *endpoints = sweeper->registry->endpoints;
+    struct cw_endpoint *next = cw_endpoints_next(endpoints, sweeper->at);
+    if (next != NULL) {
+        begin_keys(sweeper, next);
+    } else if (!sweeper->is_at_channels) {
+        sweeper->is_at_channels = true;
+        begin_keys(sweeper, cw_endpoints_next(endpoints, NULL));
+    } else {
+        sweeper->is_urgent = false;
+        end_sweep(sweeper);
+    }
+}
+
+/* The next group or channel of the page, the next page. */
 static void go_on(struct cw_sweeper *sweeper)
 {
     sweeper->key++;
@@ -167,12 +184,8 @@ static void go_on(struct cw_sweeper *sweeper)
         read_members(sweeper);
     else if (strcmp(sweeper->cursor, "0") != 0)
         scan(sweeper);
-    else if (!sweeper->is_at_channels)
-        begin_channels(sweeper);
-    else {
-        sweeper->is_urgent = false;
-        end_sweep(sweeper);
-    }
+    else
+        end_keys(sweeper);
 }
 
 static void on_members(void *arg, int rc, const struct cw_member_info *members, size_t count,
@@ -198,7 +211,7 @@ static void on_members(void *arg, int rc, const struct cw_member_info *members, 
 
 static void read_members(struct cw_sweeper *sweeper)
 {
-    if (cw_functions_members(sweeper->registry->endpoint, sweeper->keys[sweeper->key],
+    if (cw_functions_members(sweeper->registry->endpoints, sweeper->keys[sweeper->key],
                              cw_bytes_text(sweeper->member_cursor), PAGE, on_members,
                              sweeper) != CW_OK)
         end_sweep(sweeper);
@@ -214,7 +227,7 @@ static void return_to_reaper(struct cw_registry *registry, const char *node, con
     (void)snprintf(key + length, 3, ":c");
     struct cw_bytes add[] = {cw_bytes_text("SADD"), cw_bytes_text(key), cw_bytes_text(uuid)};
     CW_STAT(registry_repairs_total)++;
-    (void)cw_functions_command(registry->endpoint, add, 3, NULL, NULL);
+    (void)cw_functions_command(registry->endpoints, add, 3, NULL, NULL);
     if (strcmp(node, registry->node_id) == 0) {
         registry->needs_sweep = true;
         return;
@@ -224,7 +237,7 @@ static void return_to_reaper(struct cw_registry *registry, const char *node, con
                               cw_bytes_text("1"),     cw_bytes_text(key),
                               cw_bytes_text(node),    cw_bytes_text("0"),
                               cw_bytes_text("0")};
-    (void)cw_functions_command(registry->endpoint, list, sizeof(list) / sizeof(list[0]), NULL,
+    (void)cw_functions_command(registry->endpoints, list, sizeof(list) / sizeof(list[0]), NULL,
                                NULL);
 }
 
@@ -250,7 +263,7 @@ static void read_channel(struct cw_sweeper *sweeper)
 {
     struct cw_bytes args[] = {cw_bytes_text("HMGET"), cw_bytes_text(sweeper->keys[sweeper->key]),
                               cw_bytes_text("node")};
-    if (cw_functions_strings(sweeper->registry->endpoint, args, 3, on_channel, sweeper) != CW_OK)
+    if (cw_functions_strings(sweeper->registry->endpoints, args, 3, on_channel, sweeper) != CW_OK)
         end_sweep(sweeper);
 }
 
@@ -294,11 +307,8 @@ static void scan(struct cw_sweeper *sweeper)
     char pattern[CW_PREFIX_MAX + 16];
     (void)snprintf(pattern, sizeof(pattern), "%s:{%s", sweeper->registry->prefix,
                    sweeper->is_at_channels ? "c:*}" : "g:*}:m");
-    struct cw_bytes args[] = {cw_bytes_text("SCAN"),  cw_bytes_text(sweeper->cursor),
-                              cw_bytes_text("MATCH"), cw_bytes_text(pattern),
-                              cw_bytes_text("COUNT"), cw_bytes_text("200")};
-    if (cw_functions_scan(sweeper->registry->endpoint, args, sizeof(args) / sizeof(args[0]),
-                          on_keys, sweeper) != CW_OK)
+    if (!cw_endpoints_have(sweeper->registry->endpoints, sweeper->at) ||
+        cw_functions_scan_keys(sweeper->at, sweeper->cursor, pattern, on_keys, sweeper) != CW_OK)
         end_sweep(sweeper);
 }
 
@@ -318,8 +328,7 @@ static void on_nodes(void *arg, int rc, const struct cw_bytes *nodes, size_t cou
                            (int)nodes[i].size, nodes[i].data);
         }
     }
-    (void)snprintf(sweeper->cursor, sizeof(sweeper->cursor), "0");
-    scan(sweeper);
+    begin_keys(sweeper, cw_endpoints_next(sweeper->registry->endpoints, NULL));
 }
 
 static void begin_sweep(struct cw_sweeper *sweeper)
@@ -332,7 +341,7 @@ static void begin_sweep(struct cw_sweeper *sweeper)
     (void)snprintf(key, sizeof(key), "%s:nodes", sweeper->registry->prefix);
     struct cw_bytes args[] = {cw_bytes_text("HKEYS"), cw_bytes_text(key)};
     if (sweeper->nodes == NULL || sweeper->keys == NULL ||
-        cw_functions_strings(sweeper->registry->endpoint, args, 2, on_nodes, sweeper) != CW_OK)
+        cw_functions_strings(sweeper->registry->endpoints, args, 2, on_nodes, sweeper) != CW_OK)
         end_sweep(sweeper);
 }
 

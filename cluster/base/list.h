@@ -68,6 +68,27 @@ static inline struct cw_list_node *cw_list_next(const struct cw_list *list,
     return node->next == &list->head ? NULL : node->next;
 }
 
+static inline struct cw_list_node *cw_list_last(const struct cw_list *list)
+{
+    return cw_list_is_empty(list) ? NULL : list->head.prev;
+}
+
+static inline struct cw_list_node *cw_list_previous(const struct cw_list *list,
+                                                    const struct cw_list_node *node)
+{
+    return node->prev == &list->head ? NULL : node->prev;
+}
+
+/** Behind `before`, a node of the list; NULL: at its front. */
+static inline void cw_list_insert(struct cw_list *list, struct cw_list_node *before,
+                                  struct cw_list_node *node)
+{
+    node->prev = before == NULL ? &list->head : before;
+    node->next = node->prev->next;
+    node->prev->next = node;
+    node->next->prev = node;
+}
+
 static inline struct cw_list_node *cw_list_pop_front(struct cw_list *list)
 {
     struct cw_list_node *node = cw_list_first(list);

@@ -13,14 +13,15 @@
 #include <string.h>
 
 /* The linker's names. */
-int __real_cw_functions_read(struct cw_endpoint *endpoint, const char *key,
+int __real_cw_functions_read(struct cw_endpoints *endpoints, const char *key,
                              struct cw_position since, cw_history_page_fn fn, void *arg);
-int __wrap_cw_functions_read(struct cw_endpoint *endpoint, const char *key,
+int __wrap_cw_functions_read(struct cw_endpoints *endpoints, const char *key,
                              struct cw_position since, cw_history_page_fn fn, void *arg);
-void __wrap_cw_interests_on_up(struct cw_interests *interests, bool is_same_course);
+void __wrap_cw_interests_on_up(struct cw_interests *interests, struct cw_endpoint *endpoint,
+                               bool is_same_course);
 
 struct reading {
-    struct cw_endpoint *endpoint;
+    struct cw_endpoints *endpoints;
     cw_history_page_fn fn;
     void *arg;
     char key[];
@@ -32,38 +33,41 @@ static void on_read(void *arg, int rc, const struct cw_history_page *page)
     bool is_last = rc == CW_OK && !page->has_more;
     reading->fn(reading->arg, rc, page);
     if (is_last)
-        (void)cw_endpoint_subscribe(reading->endpoint, reading->key);
+        (void)cw_endpoint_subscribe(
+            cw_endpoints_of(reading->endpoints, cw_bytes_text(reading->key)), reading->key);
     free(reading);
 }
 
-int __wrap_cw_functions_read(struct cw_endpoint *endpoint, const char *key,
+int __wrap_cw_functions_read(struct cw_endpoints *endpoints, const char *key,
                              struct cw_position since, cw_history_page_fn fn, void *arg)
 {
     size_t size = strlen(key) + 1;
     struct reading *reading = malloc(sizeof(*reading) + size);
     if (reading == NULL)
         return CW_ERR_NOMEM;
-    reading->endpoint = endpoint;
+    reading->endpoints = endpoints;
     reading->fn = fn;
     reading->arg = arg;
     memcpy(reading->key, key, size);
-    int rc = __real_cw_functions_read(endpoint, key, since, on_read, reading);
+    int rc = __real_cw_functions_read(endpoints, key, since, on_read, reading);
     if (rc != CW_OK)
         free(reading);
     return rc;
 }
 
 /* Instead of subscribing: as if that had been done already. */
-void __wrap_cw_interests_on_up(struct cw_interests *interests, bool is_same_course)
+void __wrap_cw_interests_on_up(struct cw_interests *interests, struct cw_endpoint *endpoint,
+                               bool is_same_course)
 {
     (void)is_same_course;
     struct cw_map_node *node = cw_map_next(&interests->groups, NULL);
     while (node != NULL) {
         struct cw_interest *interest = CW_CONTAINER(node, struct cw_interest, in_groups);
         node = cw_map_next(&interests->groups, node);
+        interest->endpoint = endpoint;
         if (interest->has_position)
-            cw_interests_on_subscribed(interests, cw_bytes_text(interest->key));
+            cw_interests_on_subscribed(interests, endpoint, cw_bytes_text(interest->key));
         else
-            (void)cw_endpoint_subscribe(interests->endpoint, interest->key);
+            (void)cw_endpoint_subscribe(endpoint, interest->key);
     }
 }

@@ -13,7 +13,18 @@ from .client import Client
 from .haproxy import Haproxy
 from .node import Node
 from .process import kill_what_is_left
+from .redis_cluster import RedisCluster, RedisShards
 from .redis_server import RedisServer
+
+
+def _redis(folder, **options):
+    """One server; CHANWAY_TEST_REDIS says cluster or shards: as many as that takes."""
+    kind = os.environ.get("CHANWAY_TEST_REDIS")
+    if kind == "cluster":
+        return RedisCluster(folder, replicas=0, **options)
+    if kind == "shards":
+        return RedisShards(folder, **options)
+    return RedisServer(folder, **options)
 
 
 class Case(unittest.TestCase):
@@ -48,7 +59,7 @@ class Case(unittest.TestCase):
 
     @classmethod
     def class_redis(cls, **options):
-        return cls._keep(RedisServer(cls.folder, **options), cls.addClassCleanup).start()
+        return cls._keep(_redis(cls.folder, **options), cls.addClassCleanup).start()
 
     @classmethod
     def class_node(cls, redis, wait=True, **settings):
