@@ -153,6 +153,7 @@ static int add_entry(struct cw_endpoints *endpoints, const char *host, int port,
     int rc = CW_OK;
     if (host != NULL) {
         entry->address.kind = CW_REDIS_SERVER;
+        entry->address.is_member = endpoints->address->kind == CW_REDIS_CLUSTER;
         entry->address.port = port;
         entry->address.host = strdup(host);
         address = &entry->address;

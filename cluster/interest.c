@@ -458,7 +458,8 @@ void cw_interests_on_moved(struct cw_interests *interests)
         if (cw_endpoints_of(interests->endpoints, cw_bytes_text(interest->key)) ==
             interest->endpoint)
             continue;
-        if (!cw_endpoints_keeps(interests->endpoints, interest->endpoint))
+        if (interest->endpoint != NULL &&
+            !cw_endpoints_keeps(interests->endpoints, interest->endpoint))
             must_vouch(interest);
         lose_topic(interest);
         subscribe(interest);

@@ -268,6 +268,9 @@ static bool read_info(struct cw_redis_link *link, const redisReply *reply)
     if (sscanf(run_id, "run_id:%47[0-9a-f]", link->run_id) != 1)
         return false;
     (void)snprintf(link->course, sizeof(link->course), "%s %s", link->run_id, replication_id);
+    if (strstr(reply->str, "redis_mode:cluster") != NULL && !link->address->is_member)
+        refuse(link, false,
+               "this is a server of a Redis Cluster: say redis+cluster:// instead of redis://");
     if (strtol(version + strlen("redis_version:"), NULL, 10) < 7) {
         char why[120];
         (void)snprintf(why, sizeof(why), "Redis %.12s is too old: version 7 or newer is needed",

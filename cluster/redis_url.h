@@ -50,7 +50,8 @@ struct cw_redis_address {
     char *sentinel_name;         /* owned; what Sentinels call the primary; NULL: no Sentinel */
     struct cw_redis_host *hosts; /* owned; of all kinds but one server: `host` is unset then */
     size_t host_count;
-    bool is_guide; /* who is at host:port is asked for others, and not used: never of a setting */
+    bool is_member; /* of a Redis Cluster: never of a setting */
+    bool is_guide;  /* who is at host:port is asked for others, and not used: never of a setting */
 };
 
 /**
