@@ -260,9 +260,10 @@ static int parse_shards(struct cw_bytes text, char *error, size_t error_size,
         return refuse(error, error_size, "after the '/' only the number of a database may follow");
     address->kind = CW_REDIS_SHARDS;
     rc = parse_hosts(has_db ? hosts : text, PORT_DEFAULT, error, error_size, address);
-    for (size_t i = 1; rc == CW_OK && i < address->host_count; i++)
+    for (size_t i = 1; rc == CW_OK && i < address->host_count; i++) {
         if (is_twice(address, i))
             rc = refuse(error, error_size, "a shard is named twice");
+    }
     return rc;
 }
 
@@ -379,6 +380,28 @@ void cw_redis_address_finish(struct cw_redis_address *address)
     *address = (struct cw_redis_address){0};
 }
 
+/* Of a list: the first, and how many more there are. */
+static void describe_hosts(const struct cw_redis_address *address, const char *kind, char *text,
+                           size_t size)
+{
+    const struct cw_redis_host *first = &address->hosts[0];
+    if (address->host_count == 1)
+        (void)snprintf(text, size, "%s:%s:%d", kind, first->host, first->port);
+    else
+        (void)snprintf(text, size, "%s:%s:%d+%zu", kind, first->host, first->port,
+                       address->host_count - 1);
+}
+
+static void describe_server(const struct cw_redis_address *address, char *text, size_t size)
+{
+    bool is_ipv6 = address->host != NULL && strchr(address->host, ':') != NULL;
+    if (address->host == NULL)
+        (void)snprintf(text, size, "no address");
+    else
+        (void)snprintf(text, size, is_ipv6 ? "[%s]:%d/%d" : "%s:%d/%d", address->host,
+                       address->port, address->db);
+}
+
 void cw_redis_address_describe(const struct cw_redis_address *address, char *text, size_t size)
 {
     if (address->is_embedded)
@@ -388,14 +411,9 @@ void cw_redis_address_describe(const struct cw_redis_address *address, char *tex
     else if (address->kind == CW_REDIS_SENTINEL)
         (void)snprintf(text, size, "sentinel:%s/%d", address->sentinel_name, address->db);
     else if (address->kind == CW_REDIS_CLUSTER)
-        (void)snprintf(text, size, "cluster:%s:%d", address->hosts[0].host, address->hosts[0].port);
+        describe_hosts(address, "cluster", text, size);
     else if (address->kind == CW_REDIS_SHARDS)
-        (void)snprintf(text, size, "shards:%s:%d+%zu/%d", address->hosts[0].host,
-                       address->hosts[0].port, address->host_count - 1, address->db);
-    else if (address->host == NULL)
-        (void)snprintf(text, size, "no address");
-    else if (strchr(address->host, ':') != NULL)
-        (void)snprintf(text, size, "[%s]:%d/%d", address->host, address->port, address->db);
+        describe_hosts(address, "shards", text, size);
     else
-        (void)snprintf(text, size, "%s:%d/%d", address->host, address->port, address->db);
+        describe_server(address, text, size);
 }

@@ -80,11 +80,13 @@ int cw_topology_read(const struct redisReply *reply, struct cw_slot_range *range
 /* Asked in vain: the next one soon. */
 static void give_up(struct cw_topology *topology, const char *why)
 {
-    if (topology->asked.host != NULL)
-        (void)snprintf(topology->why, sizeof(topology->why), "%.80s:%d: %.60s",
-                       topology->asked.host, topology->asked.port, why);
-    else
+    const struct cw_redis_address *asked = &topology->asked;
+    if (asked->host != NULL) {
+        (void)snprintf(topology->why, sizeof(topology->why), "%.80s:%d: %.60s", asked->host,
+                       asked->port, why);
+    } else {
         (void)snprintf(topology->why, sizeof(topology->why), "%.150s", why);
+    }
     cw_log_debug(cw_log_node(), "asking who has which slots: %s", topology->why);
     cw_redis_link_close(topology->guide);
     set_timer(topology, URGENT_INTERVAL_MS);

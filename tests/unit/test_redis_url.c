@@ -173,7 +173,7 @@ static void nodes_and_shards_are_lists(void **state)
     assert_string_equal(address.hosts[1].host, "::1");
     assert_int_equal(address.hosts[2].port, 6379);
     cw_redis_address_describe(&address, text, sizeof(text));
-    assert_string_equal(text, "cluster:a:7000");
+    assert_string_equal(text, "cluster:a:7000+2");
     cw_redis_address_finish(&address);
 
     assert_int_equal(parse("rediss-shards://a:1,a:2,b:1/3", error, &address), CW_OK);
@@ -183,7 +183,7 @@ static void nodes_and_shards_are_lists(void **state)
     assert_int_equal(address.host_count, 3);
     assert_string_equal(address.hosts[2].host, "b");
     cw_redis_address_describe(&address, text, sizeof(text));
-    assert_string_equal(text, "shards:a:1+2/3");
+    assert_string_equal(text, "shards:a:1+2");
     cw_redis_address_finish(&address);
 }
 
