@@ -1,22 +1,18 @@
 /*
  * envelope.c - MessagePack from Redis -> views of a message.
  *
- * Anybody who may publish in Redis may send anything here, and msgpack-c believes what a header
- * says. So measure() walks over the headers first: what they claim must be there, to the byte, and
- * be few objects. These fit in the first chunk of one zone that is used again and again: no
- * allocation per message.
+ * Anybody who may publish in Redis may send anything here. So measure() walks over the headers
+ * first: what they claim must be there, to the byte, and be few objects. What is wanted of them is
+ * then taken from the front.
  */
 #include "envelope.h"
 
 #include "base/msgpack_head.h"
 #include "names.h"
 
-#include <msgpack.h>
-
 #include <stdint.h>
 
-/* All that msgpack-c allocates: the objects in arrays and maps. */
-#define ZONE_SIZE (CW_ENVELOPE_OBJECTS_MAX * sizeof(msgpack_object))
+#define NIL 0xc0
 
 #define KIND_PRESENCE     3U
 #define FLAG_SKIPS_SENDER 1U
@@ -41,37 +37,52 @@ static bool measure(struct cw_bytes bytes, unsigned count)
     return bytes.size == 0;
 }
 
-/* The emptied zone for the next call; NULL: out of memory. Lives as long as the process. */
-static msgpack_zone *take_zone(void)
+/* The next of several objects in a row. */
+static bool take(struct cw_bytes *rest, struct cw_msgpack_head *ret_head)
 {
-    static msgpack_zone *zone;
-    if (zone == NULL)
-        zone = msgpack_zone_new(ZONE_SIZE);
-    else
-        msgpack_zone_clear(zone);
-    return zone;
-}
-
-static bool unpack(struct cw_bytes bytes, size_t *offset, msgpack_zone *zone,
-                   msgpack_object *ret_object)
-{
-    msgpack_unpack_return rc = msgpack_unpack(bytes.data, bytes.size, offset, zone, ret_object);
-    return rc == MSGPACK_UNPACK_SUCCESS || rc == MSGPACK_UNPACK_EXTRA_BYTES;
-}
-
-static bool read_str(const msgpack_object *object, struct cw_bytes *ret_bytes)
-{
-    if (object->type != MSGPACK_OBJECT_STR)
+    if (!cw_msgpack_head_read(*rest, ret_head))
         return false;
-    *ret_bytes = cw_bytes_make(object->via.str.ptr, object->via.str.size);
+    *rest = cw_bytes_make(rest->data + ret_head->size, rest->size - ret_head->size);
     return true;
 }
 
-static bool read_str_or_bin(const msgpack_object *object, struct cw_bytes *ret_bytes)
+static bool take_str(struct cw_bytes *rest, struct cw_bytes *ret_text)
 {
-    if (object->type != MSGPACK_OBJECT_BIN)
-        return read_str(object, ret_bytes);
-    *ret_bytes = cw_bytes_make(object->via.bin.ptr, object->via.bin.size);
+    struct cw_msgpack_head head;
+    if (!take(rest, &head) || head.type != CW_MSGPACK_STR)
+        return false;
+    *ret_text = head.body;
+    return true;
+}
+
+static bool take_str_or_bin(struct cw_bytes *rest, struct cw_bytes *ret_bytes)
+{
+    struct cw_msgpack_head head;
+    if (!take(rest, &head) || (head.type != CW_MSGPACK_STR && head.type != CW_MSGPACK_BIN))
+        return false;
+    *ret_bytes = head.body;
+    return true;
+}
+
+/* An integer that is not negative, in any of its forms. */
+static bool take_count(struct cw_bytes *rest, uint64_t *ret_count)
+{
+    const unsigned char *at = (const unsigned char *)rest->data;
+    struct cw_msgpack_head head;
+    if (!take(rest, &head))
+        return false;
+    if (at[0] < 0x80) {
+        *ret_count = at[0];
+        return true;
+    }
+    bool is_unsigned = at[0] >= 0xcc && at[0] <= 0xcf;
+    bool is_signed = at[0] >= 0xd0 && at[0] <= 0xd3;
+    if (!is_unsigned && !(is_signed && at[1] < 0x80))
+        return false;
+    uint64_t count = 0;
+    for (size_t i = 1; i < head.size; i++)
+        count = count << 8 | at[i];
+    *ret_count = count;
     return true;
 }
 
@@ -83,19 +94,13 @@ struct body {
     struct cw_bytes payload;
 };
 
-static bool read_body(const msgpack_object *object, struct body *ret_body)
+static bool take_body(struct cw_bytes *rest, struct body *ret_body)
 {
-    if (object->type != MSGPACK_OBJECT_ARRAY || object->via.array.size < BODY_ELEMENTS_MIN)
+    struct cw_msgpack_head head;
+    if (!take(rest, &head) || head.type != CW_MSGPACK_ARRAY || head.children < BODY_ELEMENTS_MIN)
         return false;
-
-    const msgpack_object *element = object->via.array.ptr;
-    if (element[0].type != MSGPACK_OBJECT_POSITIVE_INTEGER ||
-        element[1].type != MSGPACK_OBJECT_POSITIVE_INTEGER)
-        return false;
-    ret_body->kind = element[0].via.u64;
-    ret_body->flags = element[1].via.u64;
-    if (!read_str_or_bin(&element[2], &ret_body->from) ||
-        !read_str_or_bin(&element[3], &ret_body->payload))
+    if (!take_count(rest, &ret_body->kind) || !take_count(rest, &ret_body->flags) ||
+        !take_str_or_bin(rest, &ret_body->from) || !take_str_or_bin(rest, &ret_body->payload))
         return false;
     return (ret_body->from.size == 0 || cw_group_name_is_valid(ret_body->from)) &&
            ret_body->payload.size <= CW_PAYLOAD_MAX;
@@ -122,17 +127,6 @@ static bool read_presence(const struct body *body, struct cw_envelope *ret_envel
     return true;
 }
 
-/* The next of several strings in a row. */
-static bool take_str(struct cw_bytes *rest, struct cw_bytes *ret_text)
-{
-    struct cw_msgpack_head head;
-    if (!cw_msgpack_head_read(*rest, &head) || head.type != CW_MSGPACK_STR)
-        return false;
-    *ret_text = head.body;
-    *rest = cw_bytes_make(rest->data + head.size, rest->size - head.size);
-    return true;
-}
-
 bool cw_envelope_next_presence(struct cw_bytes *rest, struct cw_bytes *ret_uuid,
                                struct cw_bytes *ret_user)
 {
@@ -140,13 +134,14 @@ bool cw_envelope_next_presence(struct cw_bytes *rest, struct cw_bytes *ret_uuid,
 }
 
 /* A predecessor is named, or known to be none: then it is {0, 0}, which every position is after. */
-static bool read_predecessor(const msgpack_object *object, struct cw_envelope *ret_envelope)
+static bool take_predecessor(struct cw_bytes *rest, struct cw_envelope *ret_envelope)
 {
-    if (object->type == MSGPACK_OBJECT_NIL)
+    if (rest->size > 0 && (unsigned char)rest->data[0] == NIL) {
+        *rest = cw_bytes_make(rest->data + 1, rest->size - 1);
         return true;
-
+    }
     struct cw_bytes text;
-    if (!read_str(object, &text))
+    if (!take_str(rest, &text))
         return false;
     if (text.size > 0 && !cw_position_parse(text, &ret_envelope->predecessor))
         return false;
@@ -158,23 +153,11 @@ int cw_envelope_decode(struct cw_bytes bytes, struct cw_envelope *ret_envelope)
 {
     if (!measure(bytes, 3))
         return CW_ERR_INVALID;
-    msgpack_zone *zone = take_zone();
-    if (zone == NULL)
-        return CW_ERR_NOMEM;
-
-    msgpack_object id;
-    msgpack_object prev;
-    msgpack_object body;
-    size_t offset = 0;
-    if (!unpack(bytes, &offset, zone, &id) || !unpack(bytes, &offset, zone, &prev) ||
-        !unpack(bytes, &offset, zone, &body))
-        return CW_ERR_INVALID;
-
     struct cw_envelope envelope = {0};
     struct cw_bytes id_text;
     struct body elements;
-    if (!read_str(&id, &id_text) || !read_predecessor(&prev, &envelope) ||
-        !read_body(&body, &elements))
+    if (!take_str(&bytes, &id_text) || !take_predecessor(&bytes, &envelope) ||
+        !take_body(&bytes, &elements))
         return CW_ERR_INVALID;
     if (!read_message(&elements, &envelope.message) &&
         (id_text.size > 0 || !read_presence(&elements, &envelope)))
@@ -194,16 +177,7 @@ int cw_envelope_decode(struct cw_bytes bytes, struct cw_envelope *ret_envelope)
 
 static int decode_one_body(struct cw_bytes bytes, struct body *ret_body)
 {
-    if (!measure(bytes, 1))
-        return CW_ERR_INVALID;
-    msgpack_zone *zone = take_zone();
-    if (zone == NULL)
-        return CW_ERR_NOMEM;
-
-    msgpack_object body;
-    size_t offset = 0;
-    return unpack(bytes, &offset, zone, &body) && read_body(&body, ret_body) ? CW_OK
-                                                                             : CW_ERR_INVALID;
+    return measure(bytes, 1) && take_body(&bytes, ret_body) ? CW_OK : CW_ERR_INVALID;
 }
 
 int cw_envelope_decode_body(struct cw_bytes bytes, struct cw_message *ret_message)

@@ -43,7 +43,7 @@ struct cw_envelope {
 
 /**
  * Decodes a pub/sub message; what is not in it (group, key) is empty. CW_ERR_INVALID: anything else
- * than the above; CW_ERR_NOMEM (at the first call only). On an error `ret_envelope` is unchanged.
+ * than the above; then `ret_envelope` is unchanged.
  */
 CW_MUST_CHECK int cw_envelope_decode(struct cw_bytes bytes, struct cw_envelope *ret_envelope);
 

@@ -11,32 +11,61 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_alphanumeric(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+/* Where a byte may stand: bits. */
+enum {
+    IN_GROUP = 1,
+    IN_NODE = 2,
+    IN_PREFIX = 4,
+    IN_ALL = 7,
+    IS_HEX = 8, /* as in a uuid: lower case */
+};
 
-/* 1..max bytes, each a letter, a digit or one of `others`. */
-static bool is_name(struct cw_bytes name, size_t max, const char *others)
+/* clang-format off */
+static const unsigned char places[256] = {
+    ['0'] = IN_ALL | IS_HEX, ['1'] = IN_ALL | IS_HEX, ['2'] = IN_ALL | IS_HEX,
+    ['3'] = IN_ALL | IS_HEX, ['4'] = IN_ALL | IS_HEX, ['5'] = IN_ALL | IS_HEX,
+    ['6'] = IN_ALL | IS_HEX, ['7'] = IN_ALL | IS_HEX, ['8'] = IN_ALL | IS_HEX,
+    ['9'] = IN_ALL | IS_HEX, ['a'] = IN_ALL | IS_HEX, ['b'] = IN_ALL | IS_HEX,
+    ['c'] = IN_ALL | IS_HEX, ['d'] = IN_ALL | IS_HEX, ['e'] = IN_ALL | IS_HEX,
+    ['f'] = IN_ALL | IS_HEX,
+    ['g'] = IN_ALL, ['h'] = IN_ALL, ['i'] = IN_ALL, ['j'] = IN_ALL, ['k'] = IN_ALL,
+    ['l'] = IN_ALL, ['m'] = IN_ALL, ['n'] = IN_ALL, ['o'] = IN_ALL, ['p'] = IN_ALL,
+    ['q'] = IN_ALL, ['r'] = IN_ALL, ['s'] = IN_ALL, ['t'] = IN_ALL, ['u'] = IN_ALL,
+    ['v'] = IN_ALL, ['w'] = IN_ALL, ['x'] = IN_ALL, ['y'] = IN_ALL, ['z'] = IN_ALL,
+    ['A'] = IN_ALL, ['B'] = IN_ALL, ['C'] = IN_ALL, ['D'] = IN_ALL, ['E'] = IN_ALL,
+    ['F'] = IN_ALL, ['G'] = IN_ALL, ['H'] = IN_ALL, ['I'] = IN_ALL, ['J'] = IN_ALL,
+    ['K'] = IN_ALL, ['L'] = IN_ALL, ['M'] = IN_ALL, ['N'] = IN_ALL, ['O'] = IN_ALL,
+    ['P'] = IN_ALL, ['Q'] = IN_ALL, ['R'] = IN_ALL, ['S'] = IN_ALL, ['T'] = IN_ALL,
+    ['U'] = IN_ALL, ['V'] = IN_ALL, ['W'] = IN_ALL, ['X'] = IN_ALL, ['Y'] = IN_ALL,
+    ['Z'] = IN_ALL,
+    ['_'] = IN_ALL, ['.'] = IN_ALL, ['-'] = IN_ALL, [':'] = IN_GROUP | IN_PREFIX,
+    ['@'] = IN_GROUP, ['='] = IN_GROUP, ['/'] = IN_GROUP,
+};
+/* clang-format on */
+
+/* 1..max bytes, each of which may stand in that `place`. */
+static bool is_name(struct cw_bytes name, size_t max, unsigned place)
 {
     if (name.size == 0 || name.size > max)
         return false;
-    for (size_t i = 0; i < name.size; i++) {
-        char c = name.data[i];
-        if (!is_alphanumeric(c) && (c == '\0' || strchr(others, c) == NULL))
-            return false;
-    }
-    return true;
+    unsigned common = place;
+    for (size_t i = 0; i < name.size; i++)
+        common &= places[(unsigned char)name.data[i]];
+    return common != 0;
 }
+
+#define SAFE_DIGITS 19 /* so many are below 2^64 whatever they are */
 
 /* Takes a decimal number off the front of `text`; false if there is none, or one beyond 64 bits. */
 static bool take_u64(struct cw_bytes *text, uint64_t *ret_number)
 {
     uint64_t number = 0;
     size_t i = 0;
-    for (; i < text->size && text->data[i] >= '0' && text->data[i] <= '9'; i++) {
-        unsigned digit = (unsigned)(text->data[i] - '0');
-        if (number > (UINT64_MAX - digit) / 10)
+    for (; i < text->size; i++) {
+        unsigned digit = (unsigned char)text->data[i] - (unsigned)'0';
+        if (digit > 9)
+            break;
+        if (i >= SAFE_DIGITS && number > (UINT64_MAX - digit) / 10)
             return false;
         number = number * 10 + digit;
     }
@@ -49,7 +78,7 @@ static bool take_u64(struct cw_bytes *text, uint64_t *ret_number)
 
 bool cw_group_name_is_valid(struct cw_bytes name)
 {
-    return is_name(name, CW_GROUP_NAME_MAX, "_.:@=/-");
+    return is_name(name, CW_GROUP_NAME_MAX, IN_GROUP);
 }
 
 bool cw_group_name_is_reserved(struct cw_bytes name)
@@ -61,26 +90,25 @@ bool cw_group_name_is_reserved(struct cw_bytes name)
 
 bool cw_node_name_is_valid(struct cw_bytes name)
 {
-    return is_name(name, CW_NODE_NAME_MAX, "_.-");
+    return is_name(name, CW_NODE_NAME_MAX, IN_NODE);
 }
 
 bool cw_prefix_is_valid(struct cw_bytes prefix)
 {
-    return is_name(prefix, CW_PREFIX_MAX, "_.:-");
+    return is_name(prefix, CW_PREFIX_MAX, IN_PREFIX);
 }
 
 bool cw_uuid_is_valid(struct cw_bytes text)
 {
     if (text.size != CW_UUID_TEXT_SIZE - 1)
         return false;
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.data[i];
-        bool wants_dash = i == 8 || i == 13 || i == 18 || i == 23;
-        bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-        if (wants_dash ? c != '-' : !is_hex)
-            return false;
-    }
-    return true;
+    const char *data = text.data;
+    if (data[8] != '-' || data[13] != '-' || data[18] != '-' || data[23] != '-')
+        return false;
+    unsigned digits = 0;
+    for (size_t i = 0; i < text.size; i++)
+        digits += places[(unsigned char)data[i]] >> 3;
+    return digits == 32; /* all but the dashes */
 }
 
 void cw_uuid_generate(char ret_text[CW_UUID_TEXT_SIZE])

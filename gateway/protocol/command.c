@@ -51,6 +51,12 @@ static const char *const field_names[FIELDS_END] = {
 #undef FIELD_NAME
 };
 
+static const uint8_t field_sizes[FIELDS_END] = {
+#define FIELD_SIZE(name, text, read) [FIELD_##name] = sizeof(text) - 1,
+    CW_FIELDS(FIELD_SIZE)
+#undef FIELD_SIZE
+};
+
 #define BIT(field)   (UINT32_C(1) << FIELD_##field)
 #define PAYLOAD_BITS (BIT(DATA) | BIT(TEXT) | BIT(BYTES))
 
@@ -404,7 +410,7 @@ static int collect_field(void *arg, struct cw_bytes key, const struct cw_value *
     struct reading *reading = arg;
 
     for (int field = 0; field < FIELDS_END; field++) {
-        if (!cw_bytes_is(key, field_names[field]))
+        if (key.size != field_sizes[field] || memcmp(key.data, field_names[field], key.size) != 0)
             continue;
         reading->twice |= reading->present & (UINT32_C(1) << field);
         reading->present |= UINT32_C(1) << field;

@@ -3,10 +3,15 @@
  */
 #include "protocol/event.h"
 
+#include "names.h"
 #include "protocol/encoder.h"
 #include "protocol/frame.h"
 
 #include <assert.h>
+
+#define SHORT_MAX          2048
+#define MESSAGE_FIELDS_MAX 768 /* of a message, without its payload: names of 128 bytes at most */
+#define ESCAPE_MAX         6   /* bytes that one of a text can become */
 
 typedef void (*describe_fn)(struct cw_encoder *encoder, const void *arg);
 
@@ -17,6 +22,21 @@ const struct cw_encoder_ops *cw_encoder_of(enum cw_kind kind)
         [CW_KIND_MSGPACK] = &cw_msgpack_encoder,
     };
     return encoders[kind];
+}
+
+/* What is surely short is written once, and copied. */
+static struct cw_buf *make_short_frame(const struct cw_encoder_ops *ops, describe_fn describe,
+                                       const void *arg)
+{
+    char space[CW_FRAME_HEADER_MAX + SHORT_MAX];
+    char header[CW_FRAME_HEADER_MAX];
+    char *body = space + CW_FRAME_HEADER_MAX;
+    struct cw_encoder encoder = {.ops = ops, .out = body};
+    describe(&encoder, arg);
+    assert(encoder.size <= SHORT_MAX);
+    size_t header_size = cw_frame_header(header, ops->opcode, encoder.size);
+    memcpy(body - header_size, header, header_size);
+    return cw_buf_copy(cw_bytes_make(body - header_size, header_size + encoder.size));
 }
 
 static struct cw_buf *make_frame(const struct cw_encoder_ops *ops, describe_fn describe,
@@ -166,7 +186,10 @@ struct cw_buf *cw_event_message(enum cw_kind kind, const struct cw_message *mess
         else if (rc != CW_OK)
             return NULL;
     }
-    return make_frame(ops, describe_message, &shown);
+    bool is_short = shown.payload.size <= (SHORT_MAX - MESSAGE_FIELDS_MAX) / ESCAPE_MAX &&
+                    shown.group.size <= CW_GROUP_NAME_MAX && shown.from.size <= CW_GROUP_NAME_MAX;
+    return ops != NULL && is_short ? make_short_frame(ops, describe_message, &shown)
+                                   : make_frame(ops, describe_message, &shown);
 }
 
 struct ok_reply {
