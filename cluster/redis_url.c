@@ -336,6 +336,11 @@ static parse_fn find_scheme(const char **url, bool *ret_uses_tls)
 int cw_redis_address_parse(const char *url, char *error, size_t error_size,
                            struct cw_redis_address *ret_address)
 {
+    static const char forms[] =
+        "it must be embedded, unix:PATH, redis://[USER:PASSWORD@]HOST[:PORT][/DB], "
+        "redis+sentinel://[USER:PASSWORD@]HOST[:PORT],.../NAME[/DB], "
+        "redis+cluster://[USER:PASSWORD@]HOST[:PORT],..., "
+        "redis-shards://[USER:PASSWORD@]HOST[:PORT],...[/DB] or one of these with rediss (TLS)";
     struct cw_redis_address address = {0};
     int rc = CW_OK;
     if (strnlen(url, CW_REDIS_URL_MAX + 1) > CW_REDIS_URL_MAX) {
@@ -347,15 +352,8 @@ int cw_redis_address_parse(const char *url, char *error, size_t error_size,
     } else {
         parse_fn parse = find_scheme(&url, &address.uses_tls);
         address.port = PORT_DEFAULT;
-        if (parse != NULL)
-            rc = parse(cw_bytes_text(url), error, error_size, &address);
-        else
-            rc = refuse(error, error_size,
-                        "it must be embedded, unix:PATH, redis://[USER:PASSWORD@]HOST[:PORT][/DB], "
-                        "redis+sentinel://[USER:PASSWORD@]HOST[:PORT],.../NAME[/DB], "
-                        "redis+cluster://[USER:PASSWORD@]HOST[:PORT],..., "
-                        "redis-shards://[USER:PASSWORD@]HOST[:PORT],...[/DB] or "
-                        "one of these with rediss (TLS)");
+        rc = parse == NULL ? refuse(error, error_size, forms)
+                           : parse(cw_bytes_text(url), error, error_size, &address);
     }
 
     if (rc < 0)
@@ -385,11 +383,12 @@ static void describe_hosts(const struct cw_redis_address *address, const char *k
                            size_t size)
 {
     const struct cw_redis_host *first = &address->hosts[0];
-    if (address->host_count == 1)
+    if (address->host_count == 1) {
         (void)snprintf(text, size, "%s:%s:%d", kind, first->host, first->port);
-    else
+    } else {
         (void)snprintf(text, size, "%s:%s:%d+%zu", kind, first->host, first->port,
                        address->host_count - 1);
+    }
 }
 
 static void describe_server(const struct cw_redis_address *address, char *text, size_t size)
