@@ -12,11 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What the library reads of a WebSocket at once is this and LWS_PRE; it keeps as much per
- * connection. */
+/* What the library reads of a WebSocket at once is this and LWS_PRE; as a system's library is, it
+ * keeps as much per connection. */
 #define CW_WS_RX_BUFFER 256
 /* With TLS it has to be a whole record: what of one is not read is not seen by poll(), and the
- * library drops a connection that pauses with such a rest. Few pages of it are ever touched. */
+ * library drops a connection that pauses with such a rest. */
 #define CW_WS_RX_BUFFER_TLS 16384
 
 struct cw_greetings;
