@@ -336,11 +336,9 @@ static parse_fn find_scheme(const char **url, bool *ret_uses_tls)
 int cw_redis_address_parse(const char *url, char *error, size_t error_size,
                            struct cw_redis_address *ret_address)
 {
-    static const char forms[] =
-        "it must be embedded, unix:PATH, redis://[USER:PASSWORD@]HOST[:PORT][/DB], "
-        "redis+sentinel://[USER:PASSWORD@]HOST[:PORT],.../NAME[/DB], "
-        "redis+cluster://[USER:PASSWORD@]HOST[:PORT],..., "
-        "redis-shards://[USER:PASSWORD@]HOST[:PORT],...[/DB] or one of these with rediss (TLS)";
+    static const char forms[] = "it must be embedded, or begin with unix:, redis://, "
+                                "redis+sentinel://, redis+cluster:// or redis-shards:// "
+                                "(by TLS: rediss...)";
     struct cw_redis_address address = {0};
     int rc = CW_OK;
     if (strnlen(url, CW_REDIS_URL_MAX + 1) > CW_REDIS_URL_MAX) {

@@ -114,7 +114,7 @@ void cw_config_write_help(struct cw_writer *writer)
     for (int i = 0; i < CW_SETTING_COUNT; i++) {
         const struct cw_setting *setting = &cw_settings[i];
         char name[CW_SETTING_NAME_SIZE];
-        char allowed[160];
+        char allowed[400];
         cw_setting_name(setting, name);
         cw_setting_allowed(setting, allowed, sizeof(allowed));
         cw_writer_printf(writer, "\n  --%s %s", name, cw_setting_type_word(setting));

@@ -368,7 +368,9 @@ void cw_setting_allowed(const struct cw_setting *setting, char *text, size_t siz
 {
     static const char redis_urls[] =
         "embedded, unix:PATH, redis:// or rediss://[USER:PASSWORD@]HOST[:PORT][/DB], "
-        "redis+sentinel://[USER:PASSWORD@]HOST[:PORT],.../NAME[/DB]";
+        "redis+sentinel://[USER:PASSWORD@]HOST[:PORT],.../NAME[/DB], "
+        "redis+cluster://[USER:PASSWORD@]HOST[:PORT],..., "
+        "redis-shards://[USER:PASSWORD@]HOST[:PORT],...[/DB]";
     static const char *const texts[] = {
         [CW_SETTING_ADDRESS] = "HOST:PORT, [IPV6]:PORT, :PORT or unix:PATH",
         [CW_SETTING_ADDRESS_OR_NONE] = "HOST:PORT, [IPV6]:PORT, :PORT, unix:PATH or nothing (off)",
@@ -437,7 +439,7 @@ int cw_setting_parse(const struct cw_setting *setting, const char *text, char *e
         is_good = read_number(setting, text, &value.number);
 
     if (!is_good) {
-        char allowed[160];
+        char allowed[400];
         cw_setting_allowed(setting, allowed, sizeof(allowed));
         (void)snprintf(error, error_size, "%s%sallowed: %s", why, why[0] != '\0' ? "; " : "",
                        allowed);
