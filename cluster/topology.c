@@ -17,6 +17,7 @@
 #define INTERVAL_MS        1000
 #define URGENT_INTERVAL_MS 200
 #define HURRY_MS           20   /* between two questions, however many answers show an old map */
+#define HOST_MAX           253  /* of a DNS name */
 #define ANSWER_MAX_MS      1000 /* then another one is asked */
 
 struct cw_topology {
@@ -47,6 +48,19 @@ static void set_timer(struct cw_topology *topology, int ms)
     (void)event_add(topology->timer, &interval);
 }
 
+/* A name, or none: nil, empty, "?" (cluster-preferred-endpoint-type). */
+static bool read_host(const redisReply *host, const char **ret_name)
+{
+    if (host->type != REDIS_REPLY_STRING && host->type != REDIS_REPLY_NIL)
+        return false;
+    bool is_known =
+        host->type == REDIS_REPLY_STRING && host->len > 0 && strcmp(host->str, "?") != 0;
+    if (is_known && (host->len > HOST_MAX || strlen(host->str) != host->len))
+        return false;
+    *ret_name = is_known ? host->str : NULL;
+    return true;
+}
+
 static bool read_range(const redisReply *row, struct cw_slot_range *ret_range)
 {
     if (row->type != REDIS_REPLY_ARRAY || row->elements < 3 ||
@@ -56,14 +70,13 @@ static bool read_range(const redisReply *row, struct cw_slot_range *ret_range)
         return false;
     long long first = row->element[0]->integer;
     long long last = row->element[1]->integer;
-    const redisReply *host = row->element[2]->element[0];
+    const char *host = NULL;
     const redisReply *port = row->element[2]->element[1];
     if (first < 0 || last < first || last >= CW_SLOTS || port->type != REDIS_REPLY_INTEGER ||
-        port->integer < 1 || port->integer > 65535)
+        port->integer < 1 || port->integer > 65535 ||
+        !read_host(row->element[2]->element[0], &host))
         return false;
-    bool is_known = host->str != NULL && host->len > 0 && strcmp(host->str, "?") != 0;
-    *ret_range = (struct cw_slot_range){(uint16_t)first, (uint16_t)last, (int)port->integer,
-                                        is_known ? host->str : NULL};
+    *ret_range = (struct cw_slot_range){(uint16_t)first, (uint16_t)last, (int)port->integer, host};
     return true;
 }
 

@@ -1,13 +1,17 @@
 /*
  * fuzz_redis_reply.c - a byte that says in how large pieces the rest comes, then RESP: our replies
- * are those of hiredis, at the same bytes, and have the same errors.
+ * are those of hiredis, at the same bytes, and have the same errors. What of them is taken for the
+ * map of a Redis Cluster has its bounds.
  */
 #include "fuzz.h"
 #include "redis_reply.h"
+#include "slots.h"
+#include "topology.h"
 
 #include <hiredis/hiredis.h>
 
 #define ELEMENTS_MAX 4096
+#define RANGES_MAX   16
 
 static void compare(const redisReply *own, const redisReply *theirs)
 {
@@ -23,6 +27,19 @@ static void compare(const redisReply *own, const redisReply *theirs)
         compare(own->element[i], theirs->element[i]);
 }
 
+static void read_map(const redisReply *reply)
+{
+    struct cw_slot_range ranges[RANGES_MAX];
+    int count = cw_topology_read(reply, ranges, RANGES_MAX);
+    fuzz_require(count >= -1 && count <= RANGES_MAX);
+    for (int i = 0; i < count; i++) {
+        const char *host = ranges[i].host;
+        fuzz_require(ranges[i].first <= ranges[i].last && ranges[i].last < CW_SLOTS);
+        fuzz_require(ranges[i].port >= 1 && ranges[i].port <= 65535);
+        fuzz_require(host == NULL || (strlen(host) >= 1 && strlen(host) <= 253));
+    }
+}
+
 /* False: there is no reply yet, or there never will be one. */
 static bool read_both(redisReader *own, redisReader *theirs)
 {
@@ -35,6 +52,7 @@ static bool read_both(redisReader *own, redisReader *theirs)
     if (own_reply == NULL)
         return false;
     compare(own_reply, their_reply);
+    read_map(own_reply);
     own->fn->freeObject(own_reply);
     theirs->fn->freeObject(their_reply);
     return true;

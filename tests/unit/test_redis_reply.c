@@ -122,6 +122,113 @@ static void what_breaks_off_and_what_is_no_reply(void **state)
             compare(texts[i], strlen(texts[i]), step);
 }
 
+/* The first reply to `text`, fed `step` bytes at a time; the caller frees it as `reader` does. */
+static redisReply *first_reply(redisReader *reader, const char *text, size_t step)
+{
+    void *reply = NULL;
+    size_t size = strlen(text);
+    for (size_t at = 0; at < size && reply == NULL; at += step) {
+        size_t part = size - at < step ? size - at : step;
+        assert_int_equal(redisReaderFeed(reader, text + at, part), REDIS_OK);
+        assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
+    }
+    assert_non_null(reply);
+    return reply;
+}
+
+static void expect_text(const redisReply *reply, const char *text)
+{
+    assert_int_equal(reply->type, REDIS_REPLY_STRING);
+    assert_int_equal(reply->len, strlen(text));
+    assert_string_equal(reply->str, text);
+}
+
+static void an_error_that_answers_no_call_is_a_push(void **state)
+{
+    (void)state;
+    static const char refusal[] = "MOVED 866 127.0.0.1:7001";
+    static const char text[] = "-MOVED 866 127.0.0.1:7001\r\n";
+    for (size_t step = 1; step < sizeof(text); step++) {
+        uint32_t calls = 0;
+        redisReader *reader = redisReaderCreate();
+        cw_redis_reply_attach(reader);
+        reader->privdata = &calls;
+        redisReply *reply = first_reply(reader, text, step);
+        assert_int_equal(reply->type, REDIS_REPLY_PUSH);
+        assert_int_equal(reply->elements, 2);
+        expect_text(reply->element[0], CW_REDIS_ERROR_PUSH);
+        expect_text(reply->element[1], refusal);
+        reader->fn->freeObject(reply);
+        redisReaderFree(reader);
+    }
+}
+
+/* Longer than what a reply's first piece of memory holds. */
+static void a_long_error_is_whole(void **state)
+{
+    (void)state;
+    enum { LENGTH = 5000 };
+    uint32_t calls = 0;
+    char text[LENGTH + 10];
+    text[0] = '-';
+    memset(text + 1, 'x', LENGTH);
+    memcpy(text + 1 + LENGTH, "\r\n", 3);
+    redisReader *reader = redisReaderCreate();
+    cw_redis_reply_attach(reader);
+    reader->privdata = &calls;
+    redisReply *reply = first_reply(reader, text, sizeof(text));
+    assert_int_equal(reply->element[1]->len, LENGTH);
+    assert_memory_equal(reply->element[1]->str, text + 1, LENGTH);
+    reader->fn->freeObject(reply);
+    redisReaderFree(reader);
+}
+
+static void an_error_that_answers_a_call_is_one(void **state)
+{
+    (void)state;
+    for (uint32_t calls = 0; calls < 3; calls++) {
+        redisReader *reader = redisReaderCreate();
+        cw_redis_reply_attach(reader);
+        reader->privdata = calls == 0 ? NULL : &calls; /* 0: nobody counts */
+        redisReply *reply = first_reply(reader, "-ERR no\r\n", 100);
+        assert_int_equal(reply->type, REDIS_REPLY_ERROR);
+        assert_string_equal(reply->str, "ERR no");
+        reader->fn->freeObject(reply);
+        redisReaderFree(reader);
+    }
+}
+
+/* What is within another reply is that reply's, whatever is under way. */
+static void an_error_within_a_reply_stays_there(void **state)
+{
+    (void)state;
+    uint32_t calls = 0;
+    redisReader *reader = redisReaderCreate();
+    cw_redis_reply_attach(reader);
+    reader->privdata = &calls;
+    redisReply *reply = first_reply(reader, "*2\r\n-ERR no\r\n+OK\r\n", 100);
+    assert_int_equal(reply->type, REDIS_REPLY_ARRAY);
+    assert_int_equal(reply->element[0]->type, REDIS_REPLY_ERROR);
+    assert_string_equal(reply->element[0]->str, "ERR no");
+    assert_int_equal(reply->element[1]->type, REDIS_REPLY_STATUS);
+    reader->fn->freeObject(reply);
+    redisReaderFree(reader);
+}
+
+/* Also no other reply becomes one. */
+static void without_calls_all_else_is_as_ever(void **state)
+{
+    (void)state;
+    uint32_t calls = 0;
+    redisReader *reader = redisReaderCreate();
+    cw_redis_reply_attach(reader);
+    reader->privdata = &calls;
+    redisReply *reply = first_reply(reader, "+OK\r\n", 100);
+    assert_int_equal(reply->type, REDIS_REPLY_STATUS);
+    reader->fn->freeObject(reply);
+    redisReaderFree(reader);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +236,11 @@ int main(void)
         cmocka_unit_test(more_than_one_chunk),
         cmocka_unit_test(a_string_larger_than_a_chunk),
         cmocka_unit_test(what_breaks_off_and_what_is_no_reply),
+        cmocka_unit_test(an_error_that_answers_no_call_is_a_push),
+        cmocka_unit_test(a_long_error_is_whole),
+        cmocka_unit_test(an_error_that_answers_a_call_is_one),
+        cmocka_unit_test(an_error_within_a_reply_stays_there),
+        cmocka_unit_test(without_calls_all_else_is_as_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
