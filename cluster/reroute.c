@@ -35,11 +35,13 @@ struct cw_reroute {
     void *arg;
     struct event *timer;
     struct cw_list parked;
+    struct cw_list_node *came_back; /* the last that was refused and is still parked; or NULL */
     size_t parked_count, parked_bytes;
     uint64_t next_number;
     bool is_closing;
     uint32_t in_flight_of[CW_SLOTS];
     uint32_t parked_of[CW_SLOTS];
+    struct cw_endpoint *asked_of[CW_SLOTS]; /* who has its calls in flight; may be gone else */
 };
 
 static void arm(struct cw_reroute *reroute)
@@ -49,13 +51,30 @@ static void arm(struct cw_reroute *reroute)
         (void)evtimer_add(reroute->timer, &tick);
 }
 
-/* By number: its elders may have come back later. */
-static void park(struct routed *routed)
+static uint64_t number_of(const struct cw_list_node *node)
+{
+    return CW_CONST_CONTAINER(node, struct routed, node)->number;
+}
+
+/* Where `number` belongs: those that come back do so one after the other, so it is near the last.
+ */
+static struct cw_list_node *find_before(const struct cw_reroute *reroute, uint64_t number)
+{
+    struct cw_list_node *before =
+        reroute->came_back != NULL ? reroute->came_back : cw_list_last(&reroute->parked);
+    while (before != NULL && number_of(before) > number)
+        before = cw_list_previous(&reroute->parked, before);
+    struct cw_list_node *next = before == NULL ? NULL : cw_list_next(&reroute->parked, before);
+    while (next != NULL && number_of(next) < number) {
+        before = next;
+        next = cw_list_next(&reroute->parked, next);
+    }
+    return before;
+}
+
+static void park_behind(struct routed *routed, struct cw_list_node *before)
 {
     struct cw_reroute *reroute = routed->owner;
-    struct cw_list_node *before = cw_list_last(&reroute->parked);
-    while (before != NULL && CW_CONTAINER(before, struct routed, node)->number > routed->number)
-        before = cw_list_previous(&reroute->parked, before);
     cw_list_insert(&reroute->parked, before, &routed->node);
     reroute->parked_of[routed->slot]++;
     reroute->parked_bytes += routed->bytes;
@@ -66,6 +85,8 @@ static void park(struct routed *routed)
 static void unpark(struct routed *routed)
 {
     struct cw_reroute *reroute = routed->owner;
+    if (reroute->came_back == &routed->node)
+        reroute->came_back = NULL;
     cw_list_remove(&routed->node);
     reroute->parked_of[routed->slot]--;
     reroute->parked_bytes -= routed->bytes;
@@ -80,6 +101,33 @@ static void finish(struct routed *routed, int rc, const redisReply *reply)
     theirs->on_reply(theirs, rc, reply);
 }
 
+static void finish_all(struct cw_list *list)
+{
+    struct cw_list_node *node;
+    while ((node = cw_list_pop_front(list)) != NULL)
+        finish(CW_CONTAINER(node, struct routed, node), CW_ERR_UNAVAILABLE, NULL);
+}
+
+/* `routed` was done, or may have been, after elders of its slot were refused: these are too late.
+ */
+static void end_overtaken(const struct routed *routed)
+{
+    struct cw_reroute *reroute = routed->owner;
+    struct cw_list overtaken;
+    struct cw_list_node *node =
+        reroute->parked_of[routed->slot] > 0 ? cw_list_first(&reroute->parked) : NULL;
+    cw_list_init(&overtaken);
+    while (node != NULL && number_of(node) < routed->number) {
+        struct routed *elder = CW_CONTAINER(node, struct routed, node);
+        node = cw_list_next(&reroute->parked, node);
+        if (elder->slot != routed->slot)
+            continue;
+        unpark(elder);
+        cw_list_push_back(&overtaken, &elder->node);
+    }
+    finish_all(&overtaken);
+}
+
 static void on_reply(struct cw_redis_request *request, int rc, const redisReply *reply)
 {
     struct routed *routed = (struct routed *)request;
@@ -89,10 +137,13 @@ static void on_reply(struct cw_redis_request *request, int rc, const redisReply 
         reroute->events.on_refused(reroute->arg, routed->by, reply->str);
         if (!reroute->is_closing && cw_clock_ms() < routed->until_ms) {
             CW_STAT(redis_calls_rerouted_total)++;
-            park(routed);
+            park_behind(routed, find_before(reroute, routed->number));
+            reroute->came_back = &routed->node;
             return;
         }
     }
+    if (rc == CW_OK || rc == CW_ERR_TIMEOUT)
+        end_overtaken(routed);
     finish(routed, rc, reply);
 }
 
@@ -103,9 +154,11 @@ static int send_routed(struct routed *routed)
     if (routed->by == NULL)
         return CW_ERR_UNAVAILABLE;
     int rc = cw_endpoint_call(routed->by, &routed->request, routed->args, routed->count);
-    if (rc == CW_OK)
-        reroute->in_flight_of[routed->slot]++;
-    return rc;
+    if (rc != CW_OK)
+        return rc;
+    reroute->in_flight_of[routed->slot]++;
+    reroute->asked_of[routed->slot] = routed->by;
+    return CW_OK;
 }
 
 static struct routed *create_routed(struct cw_reroute *reroute, const struct cw_bytes *args,
@@ -133,10 +186,18 @@ static struct routed *create_routed(struct cw_reroute *reroute, const struct cw_
     return routed;
 }
 
+/* Also while one that had the slot before has not answered: it may refuse what was said first. */
+static bool must_queue(const struct cw_reroute *reroute, uint16_t slot)
+{
+    return reroute->parked_of[slot] > 0 ||
+           (reroute->in_flight_of[slot] > 0 &&
+            reroute->events.owner_of(reroute->arg, slot) != reroute->asked_of[slot]);
+}
+
 int cw_reroute_call(struct cw_reroute *reroute, uint16_t slot, struct cw_redis_request *request,
                     const struct cw_bytes *args, size_t count)
 {
-    bool must_wait = reroute->parked_of[slot] > 0;
+    bool must_wait = must_queue(reroute, slot);
     if (must_wait && (reroute->is_closing || reroute->parked_count >= CW_REROUTE_PARKED_MAX))
         return CW_ERR_UNAVAILABLE;
     struct routed *routed = create_routed(reroute, args, count);
@@ -149,7 +210,7 @@ int cw_reroute_call(struct cw_reroute *reroute, uint16_t slot, struct cw_redis_r
         return CW_ERR_UNAVAILABLE;
     }
     if (must_wait) {
-        park(routed);
+        park_behind(routed, cw_list_last(&reroute->parked));
         return CW_OK;
     }
     int rc = send_routed(routed);
@@ -161,31 +222,30 @@ int cw_reroute_call(struct cw_reroute *reroute, uint16_t slot, struct cw_redis_r
 /* Whose time is over is answered; whose slot has no answer out goes again, with all of its slot. */
 void cw_reroute_release(struct cw_reroute *reroute)
 {
-    static unsigned char is_open[CW_SLOTS]; /* no answer was out: those after the first go too */
+    enum { UNSEEN, OPEN, SHUT };
+    static unsigned char slots[CW_SLOTS];
     struct cw_list late;
     struct cw_list_node *node = cw_list_first(&reroute->parked);
     int64_t now_ms = cw_clock_ms();
-    memset(is_open, 0, sizeof(is_open));
+    memset(slots, UNSEEN, sizeof(slots));
     cw_list_init(&late);
     while (node != NULL) {
         struct routed *routed = CW_CONTAINER(node, struct routed, node);
         node = cw_list_next(&reroute->parked, node);
-        uint16_t slot = routed->slot;
-        bool may_go = is_open[slot] || reroute->in_flight_of[slot] == 0;
-        if (now_ms >= routed->until_ms && may_go) {
+        unsigned char *slot = &slots[routed->slot];
+        if (now_ms >= routed->until_ms) {
             unpark(routed);
             cw_list_push_back(&late, &routed->node);
-        } else if (may_go) {
-            is_open[slot] = 1;
-            unpark(routed);
-            if (send_routed(routed) == CW_OK)
-                continue;
-            is_open[slot] = 0;
-            park(routed);
+            continue;
         }
+        if (*slot == UNSEEN)
+            *slot = reroute->in_flight_of[routed->slot] == 0 ? OPEN : SHUT;
+        if (*slot == OPEN && send_routed(routed) == CW_OK)
+            unpark(routed);
+        else
+            *slot = SHUT; /* those behind it wait for it */
     }
-    while ((node = cw_list_pop_front(&late)) != NULL)
-        finish(CW_CONTAINER(node, struct routed, node), CW_ERR_UNAVAILABLE, NULL);
+    finish_all(&late);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)

@@ -5,8 +5,10 @@
  *     '--MOVED, ASK, TRYAGAIN, CLUSTERDOWN--> parked --no answer of its slot is out: the slot's
  *   parked calls, oldest first, go to whoever has it now--> sent   (or, after 2 s: unavailable)
  *
- * While calls of a slot are parked, newer ones of it queue behind them: two calls about one key are
- * done in the order in which they were made, or the later one alone.
+ * While calls of a slot are parked, or sent to one who has the slot no more, newer ones of it queue
+ * behind them: two calls about one key are done in the order in which they were made, or the later
+ * one alone. One that is overtaken all the same (its server was down for a moment, and not any more
+ * for the next) is unavailable.
  */
 #ifndef CW_REROUTE_H
 #define CW_REROUTE_H
