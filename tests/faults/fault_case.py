@@ -18,6 +18,7 @@ import time
 
 import setup_path  # noqa: F401
 from audit import Facts, audit
+from measures import direct_problems
 from records import shown
 from support.case import Case
 from support.process import Process
@@ -34,6 +35,7 @@ COUNTED = {"recovered": ("chanway_group_recovered_messages_total",
            "dropped": ("chanway_group_duplicates_total",),
            "raw_gaps": ("chanway_raw_gaps_total",),
            "links_lost": ("chanway_redis_links_lost_total",),
+           "slots_moved": ("chanway_redis_slots_moved_total",),
            "recoveries": ("chanway_group_recoveries_total",)}
 BACK_S = 0.5  # after all nodes are ready, clients may take so long to notice
 
@@ -92,7 +94,7 @@ class FaultCase(Case):
     settle_limit = 15.0
 
     def start(self, title, may_gap=False, may_lose_data=False, redis_options=(), proxied=False, size=100,
-              away_s=1.5, balanced=False, **settings):
+              away_s=1.5, balanced=False, direct=0, **settings):
         self.title, self.may_gap, self.may_lose_data = title, may_gap, may_lose_data
         self.outages, self.problems, self.late = [], [], []
         self.samples = {}
@@ -121,7 +123,7 @@ class FaultCase(Case):
         print(f"seed {seed}", flush=True)
         self.fleet = self._keep(Fleet(self.own_folder(), {
             "addresses": addresses, "groups": GROUPS, "rate": RATE, "size": size,
-            "away_s": away_s, "seed": seed}), self.addCleanup)
+            "away_s": away_s, "seed": seed, "direct": direct}), self.addCleanup)
         self.fleet.wait_until_joined()
         self.fleet.tell("start")
 
@@ -166,14 +168,26 @@ class FaultCase(Case):
     def groups(self):
         return [f"g{number}" for number in range(GROUPS)]
 
+    def groups_by_server(self):
+        """[(server, its groups)]"""
+        names = {self.key(group): group for group in self.groups()}
+        return [(server, [names[key] for key in keys])
+                for server, keys in self.redis.servers_of(list(names))]
+
+    def groups_of(self, server):
+        return next((groups for one, groups in self.groups_by_server() if one is server), [])
+
     def tips(self):
-        with self.redis.client() as redis:
-            pipe = redis.pipeline(transaction=False)
-            for group in self.groups():
-                pipe.execute_command("FCALL_RO", "cw_group", 1, self.key(group))
-            answers = [dict(zip(answer[::2], answer[1::2])) for answer in pipe.execute()]
-        return {group: [int(answer[b"epoch"]), int(answer[b"offset"])]
-                for group, answer in zip(self.groups(), answers)}
+        tips = {}
+        for server, groups in self.groups_by_server():
+            with server.client() as redis:
+                pipe = redis.pipeline(transaction=False)
+                for group in groups:
+                    pipe.execute_command("FCALL_RO", "cw_group", 1, self.key(group))
+                for group, answer in zip(groups, pipe.execute()):
+                    facts = dict(zip(answer[::2], answer[1::2]))
+                    tips[group] = [int(facts[b"epoch"]), int(facts[b"offset"])]
+        return tips
 
     def sample_streams(self):
         """From now on, ten times a second: the first entry of each stream."""
@@ -194,25 +208,29 @@ class FaultCase(Case):
         threading.Thread(target=run, daemon=True).start()
 
     def read_streams(self, facts):
-        with self.redis.client() as redis:
-            for group in self.groups():
-                stream, since = {}, ()
-                while True:
-                    page = redis.execute_command("FCALL_RO", "cw_history", 1, self.key(group), *since,
-                                                 "COUNT", 1000)
-                    if not page:
-                        break
-                    for id_, payload in zip(page[::4], page[3::4]):
-                        data = json.loads(payload)
-                        stream[position(id_)] = data["p"], data["n"]
-                    since = "SINCE", page[-4]
-                facts.streams[group] = stream
-                for at in stream:
-                    if at[1] == 1:
-                        entry = redis.execute_command("FCALL_RO", "cw_node_read", 1, self.key(group),
-                                                      at[0], 0, 1, 1)[3:6]
-                        assert position(entry[0]) == at, entry
-                        facts.predecessors[group, at[0]] = position(entry[1] or b"0-0")
+        for server, groups in self.groups_by_server():
+            with server.client() as redis:
+                for group in groups:
+                    self.read_stream(redis, group, facts)
+
+    def read_stream(self, redis, group, facts):
+        stream, since = {}, ()
+        while True:
+            page = redis.execute_command("FCALL_RO", "cw_history", 1, self.key(group), *since,
+                                         "COUNT", 1000)
+            if not page:
+                break
+            for id_, payload in zip(page[::4], page[3::4]):
+                data = json.loads(payload)
+                stream[position(id_)] = data["p"], data["n"]
+            since = "SINCE", page[-4]
+        facts.streams[group] = stream
+        for at in stream:
+            if at[1] == 1:
+                entry = redis.execute_command("FCALL_RO", "cw_node_read", 1, self.key(group),
+                                              at[0], 0, 1, 1)[3:6]
+                assert position(entry[0]) == at, entry
+                facts.predecessors[group, at[0]] = position(entry[1] or b"0-0")
 
     # --- the end
 
@@ -239,14 +257,14 @@ class FaultCase(Case):
         return self.judge()
 
     def judge(self):
-        records = self.fleet.records()
+        self.records = records = self.fleet.records()
         for name, _, _, events in records["subscribers"]:
             if name in self.late:
                 self.problems.append(f"the last of {name}: " + "; ".join(map(shown, events[-12:])))
         facts = Facts(records, {}, self.may_lose_data, self.samples)
         self.read_streams(facts)
         verdict = audit(facts.gather(), self.outages, self.may_gap, self.total("raw_gaps"))
-        verdict.problems[:0] = self.problems
+        verdict.problems[:0] = self.problems + direct_problems(records)
         verdict.recovered, verdict.dropped = self.total("recovered"), self.total("dropped")
         self.leave_row(verdict)
         if verdict.problems:

@@ -1,7 +1,7 @@
 """The load as a program: publishers and subscribers of 20 groups on all nodes.
 
     load.py CONFIG      {"addresses": [[host, port], ...], "groups": .., "rate": .., "size": ..,
-                         "away_s": .., "seed": .., "records": PATH}
+                         "away_s": .., "seed": .., "direct": pairs, "records": PATH}
 
 It is told what to do by lines of JSON on stdin, and says on stdout what has become true:
 
@@ -24,12 +24,14 @@ import sys
 import time
 
 import setup_path  # noqa: F401
+from directing import Pair
 from publishing import Publisher
 from records import fillings
 from subscribing import JsonSubscriber, RawSubscriber
 
 TICK_S = 0.005
 REST_LIMIT_S = 30.0
+DIRECT_PAUSE_S = 0.3  # between two direct messages of a pair
 
 
 class Load:
@@ -55,6 +57,8 @@ class Load:
                 RawSubscriber(f"{group}.raw", group, number % nodes, self),
                 JsonSubscriber(f"{group}.stays", group, (number + 1) % nodes, False, self),
                 JsonSubscriber(f"{group}.leaves", group, (number + 2) % nodes, True, self)]
+        self.pairs = [Pair(number, number % nodes, DIRECT_PAUSE_S, self)
+                      for number in range(config["direct"])]
 
     def saw(self, group, at, p, n, now):
         newest = self.newest.get(group)
@@ -74,7 +78,8 @@ class Load:
         self.is_on = False
         self.on[-1][1] = time.monotonic()
         limit = time.monotonic() + REST_LIMIT_S
-        while (left := sum(publisher.open_count() for publisher in self.publishers)) > 0:
+        while (left := sum(publisher.open_count() for publisher in self.publishers)
+               + sum(pair.is_open for pair in self.pairs)) > 0:
             if time.monotonic() > limit:
                 say(f"restless {left} messages have no answer")
                 return
@@ -85,8 +90,9 @@ class Load:
     async def settle(self, tips, limit_s):
         limit = time.monotonic() + limit_s
         self.counts["settled"] += 1
-        while late := [one.name for one in self.subscribers
-                       if not one.has_reached(tuple(tips[one.group]))]:
+        while late := [*(one.name for one in self.subscribers
+                         if not one.has_reached(tuple(tips[one.group]))),
+                       *(f"direct.{pair.number}" for pair in self.pairs if not pair.has_all())]:
             if time.monotonic() > limit:
                 say(f"unsettled {self.counts['settled']} {' '.join(late)}")
                 return
@@ -105,7 +111,8 @@ class Load:
                 "publishers": [(one.number, one.group, one.keyed, one.events)
                                for one in self.publishers],
                 "subscribers": [(one.name, one.group, isinstance(one, RawSubscriber), one.events)
-                                for one in self.subscribers]}, file)
+                                for one in self.subscribers],
+                "direct": [pair.record() for pair in self.pairs]}, file)
         say("done")
 
     # --- running
@@ -119,7 +126,7 @@ class Load:
 
     async def say_when_joined(self):
         while not all(one.has_reached((0, 0)) for one in self.subscribers) or not all(
-                one.link for one in self.publishers):
+                one.link for one in self.publishers) or not all(pair.uuid for pair in self.pairs):
             await asyncio.sleep(0.01)
         say("joined")
 
@@ -157,6 +164,7 @@ async def run():
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
     tasks = [asyncio.ensure_future(one.run()) for one in [*load.publishers, *load.subscribers]]
+    tasks += [asyncio.ensure_future(work) for pair in load.pairs for work in (pair.receive(), pair.send())]
     tasks += [asyncio.ensure_future(load.tick()), asyncio.ensure_future(load.say_when_joined())]
     obeying = asyncio.ensure_future(load.obey(orders))
     # One that fails ends the program; what it says is in the log.

@@ -9,7 +9,9 @@ import sys
 ORDER = ["pubsub_killed", "clients_killed", "output_limit", "library_deleted", "redis_stopped",
          "redis_killed_always", "redis_killed_everysec", "redis_killed_without_aof", "older_data",
          "flushall", "history_trimmed", "network_stall", "network_delay", "network_reset",
-         "primary_killed", "primary_stopped", "node_killed", "node_stopped", "rolling_restart", "clients_silent"]
+         "node_killed", "node_stopped", "rolling_restart", "clients_silent", "sentinel_primary_killed",
+         "sentinel_primary_stopped", "cluster_master_killed", "cluster_master_stopped",
+         "cluster_reshard", "shard_killed", "shard_stopped"]
 COLUMNS = [("fault", "title"), ("acknowledged", "acknowledged"), ("delivered", "delivered"),
            ("from history", "recovered"), ("duplicates dropped", "dropped"), ("gaps told", "gaps"),
            ("lost in silence", "lost"), ("duplicated", "duplicated"), ("out of order", "disordered"),

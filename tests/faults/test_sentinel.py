@@ -28,7 +28,7 @@ class SentinelFaults(FaultCase):
             print(f"ready {time.monotonic() - agreed:.2f} s after the Sentinels agreed", flush=True)
         return old
 
-    def test_primary_killed(self):
+    def test_sentinel_primary_killed(self):
         # A replica may lack what was acknowledged last: then a gap is told.
         self.start("Sentinel: primary kill -9", may_gap=True, may_lose_data=True)
         self.load_for(2.5, 8.0)
@@ -36,7 +36,7 @@ class SentinelFaults(FaultCase):
         self.load_for(2.5, 8.0)
         self.finish()
 
-    def test_primary_stopped(self):
+    def test_sentinel_primary_stopped(self):
         self.start("Sentinel: primary SIGSTOP, back as a replica", may_gap=True, may_lose_data=True)
         self.load_for(2.5, 8.0)
         old = self.fail_over(lambda old: old.freeze())

@@ -44,6 +44,14 @@ def _parse_view(line):
                 int(epoch), slots, moving)
 
 
+def _by_owner(owners, keys):
+    """[(owner, its keys)], each owner once."""
+    found = {}
+    for owner, key in zip(owners, keys):
+        found.setdefault(owner.name, (owner, []))[1].append(key)
+    return list(found.values())
+
+
 class Server(Primary):
     """One server of a cluster; nodes reach it by its port, tests by its unix socket as well."""
 
@@ -79,6 +87,10 @@ class Server(Primary):
 
     def own_view(self):
         return next((view for view in self.views() if "myself" in view.flags), None)
+
+    def is_replica(self):
+        view = self.own_view()
+        return view is not None and "slave" in view.flags
 
     def is_ok(self):
         return b"cluster_state:ok" in (self.ask("CLUSTER", "INFO") or b"")
@@ -191,6 +203,13 @@ class RedisCluster:
     def master_of(self, key):
         return self.owner_of(slot_of(key))
 
+    def servers_of(self, keys):
+        """[(master, its keys)], as the masters say now."""
+        views = [(view.epoch, number, server, view.slots)
+                 for number, (server, view) in enumerate(self._own_views()) if "master" in view.flags]
+        slots = [slot_of(key) for key in keys]
+        return _by_owner([max(view for view in views if slot in view[3])[2] for slot in slots], keys)
+
     def replicas_of(self, master):
         return [server for server, view in self._own_views() if view.master == master.id]
 
@@ -297,6 +316,9 @@ class RedisShards:
         slot, count = slot_of(key), len(self.servers)
         return next(server for number, server in enumerate(self.servers)
                     if slot < (number + 1) * SLOTS // count)
+
+    def servers_of(self, keys):
+        return _by_owner([self.server_of(key) for key in keys], keys)
 
     def call(self, *words):
         """One command with a key, where it belongs."""

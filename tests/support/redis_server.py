@@ -53,6 +53,10 @@ class RedisServer:
     def client(self):
         return redis.Redis(unix_socket_path=self.socket, socket_timeout=10)
 
+    def servers_of(self, keys):
+        """[(server, those of the keys that it has)]; of a deployment that may have several."""
+        return [(self, keys)]
+
     def answers(self):
         try:
             with self.client() as client:

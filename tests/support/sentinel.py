@@ -114,6 +114,9 @@ class SentinelGroup:
         except redis.RedisError:
             return False
 
+    def servers_of(self, keys):
+        return [(self.primary(), keys)]
+
     def client(self):
         return self.primary().client()
 
