@@ -276,7 +276,9 @@ static void describe_channel(const struct cw_cluster_channel *channel, struct fi
     fields->count = 0;
     add_field(fields, "type", types[info.type]);
     add_number(fields, "created", fields->created, info.created_ms);
-    add_number(fields, "expires", fields->expires, info.expires_s);
+    /* Without it a new one has none; of another it may be there, from before. */
+    if (info.expires_s > 0 || channel->state != CW_ATTACH_NEW)
+        add_number(fields, "expires", fields->expires, info.expires_s);
     add_field(fields, "address", info.address);
     if (info.user != NULL)
         add_field(fields, "user", info.user);
