@@ -273,6 +273,8 @@ int cw_connection_on_established(struct cw_connection *connection, struct lws *w
     connection->server = request->server;
     connection->channel = request->channel;
     connection->is_held_back = request->is_held_back;
+    connection->fd = request->is_tls ? -1 : lws_get_socket_fd(wsi);
+    connection->is_library_writing = lws_partial_buffered(wsi) != 0;
     request->channel = NULL;
     if (connection->channel != NULL)
         connection->channel->is_compressed = request->is_compressed;
@@ -469,8 +471,14 @@ int cw_connection_on_writable(struct cw_connection *connection)
     return 0;
 }
 
+void cw_connection_on_library_writing(struct cw_connection *connection, bool is_writing)
+{
+    connection->is_library_writing = is_writing;
+}
+
 void cw_connection_on_unbind(struct cw_connection *connection)
 {
+    connection->is_unbound = true;
     bool is_ending = connection->server->is_ending;
     if (!connection->is_closing || (is_ending && !connection->is_close_sent)) {
         /* There are broken frames for which the library closes without a close frame. */

@@ -46,10 +46,13 @@ struct cw_connection {
     struct cw_list_node resumed; /* in cw_ws_server.resumed */
     struct cw_partial *partial;  /* owned: the beginning of a message; NULL: none */
     struct cw_ending *ending;    /* owned; NULL: it goes on, or there was no memory */
+    int fd;                      /* what may be written to directly; -1: TLS */
     uint16_t peer_code;          /* of the peer's close frame, 1005: none in it; 0: none seen */
     bool is_closing;             /* no more data in either direction */
     bool is_close_sent;          /* the close frame is the library's or the kernel's */
     bool is_blocked;             /* the socket is full, its writability is awaited */
+    bool is_library_writing;     /* the library awaits that too, or has bytes of its own first */
+    bool is_unbound;             /* the library is closing it */
     bool is_packed;              /* the message that comes in is compressed */
     bool is_paused;
     bool is_held_back;      /* the 101 waits in the kernel for the first frame */
@@ -75,6 +78,8 @@ int cw_connection_on_established(struct cw_connection *connection, struct lws *w
 int cw_connection_on_receive(struct cw_connection *connection, const void *data, size_t size);
 int cw_connection_on_peer_close(struct cw_connection *connection, const void *data, size_t size);
 int cw_connection_on_writable(struct cw_connection *connection);
+/** The library waits for the socket to take more, or has done so. */
+void cw_connection_on_library_writing(struct cw_connection *connection, bool is_writing);
 /** The library begins to close it, or is about to drop it. */
 void cw_connection_on_unbind(struct cw_connection *connection);
 /** The socket is gone. */

@@ -1,10 +1,12 @@
 /*
  * flush.c - outbox -> socket.
  *
- * Frames are complete when they are queued, so they are written raw (LWS_WRITE_HTTP on a WebSocket
- * adds nothing). What the socket does not take of a write the library keeps and sends first when it
- * can; its list is no queue (slow, and bounded at 1024 pieces), so while it holds anything nothing
- * is added to it: the rest waits in the outbox.
+ * Frames are complete when they are queued, so they are written as they are: by send(), which needs
+ * nothing of the library's many words for a connection; by the library (LWS_WRITE_HTTP on a
+ * WebSocket adds nothing) what goes through TLS, or comes when it has to say something itself. What
+ * the socket does not take of a write the library keeps and sends first when it can; its list is no
+ * queue (slow, and bounded at 1024 pieces), so while it holds anything nothing is added to it: the
+ * rest waits in the outbox.
  */
 #include "ws/flush.h"
 
@@ -20,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* How long the end of one turn may write before other input is looked at, and how often it looks.
  */
@@ -34,6 +37,17 @@ static size_t gather_limit(const struct cw_connection *connection)
     return limit > 0 && limit < CW_FLUSH_SCRATCH ? limit : CW_FLUSH_SCRATCH;
 }
 
+/* Nothing of the library is under way, nor will be before the next callback. */
+static bool is_direct(const struct cw_connection *connection)
+{
+    return connection->fd >= 0 && !connection->is_library_writing && !connection->is_unbound;
+}
+
+static bool is_library_full(const struct cw_connection *connection)
+{
+    return !is_direct(connection) && lws_partial_buffered(connection->wsi);
+}
+
 static void wait_until_writable(struct cw_connection *connection)
 {
     if (!connection->is_blocked)
@@ -42,12 +56,32 @@ static void wait_until_writable(struct cw_connection *connection)
     lws_callback_on_writable(connection->wsi);
 }
 
-/* Hands `size` bytes, the oldest `frames` of the outbox, to the library. They stay there until the
- * socket has them, so that what was not written is known at the end. False: the connection is
- * broken, and will be dropped. */
+/* What the socket does not take the library tries once more, and keeps. False: the connection is
+ * broken. */
+static bool hand_over(struct cw_connection *connection, char *data, size_t size)
+{
+    if (is_direct(connection)) {
+        ssize_t sent = send(connection->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent == (ssize_t)size)
+            return true;
+        if (sent > 0) {
+            data += sent;
+            size -= (size_t)sent;
+        }
+    }
+    if (lws_write(connection->wsi, (unsigned char *)data, size, LWS_WRITE_HTTP) < 0)
+        return false;
+    if (lws_partial_buffered(connection->wsi))
+        connection->is_library_writing = true;
+    return true;
+}
+
+/* Hands over `size` bytes, the oldest `frames` of the outbox. They stay there until the socket has
+ * them, so that what was not written is known at the end. False: the connection is broken, and will
+ * be dropped. */
 static bool write_bytes(struct cw_connection *connection, char *data, size_t size, uint32_t frames)
 {
-    if (lws_write(connection->wsi, (unsigned char *)data, size, LWS_WRITE_HTTP) < 0) {
+    if (!hand_over(connection, data, size)) {
         cw_connection_kill(connection);
         return false;
     }
@@ -59,7 +93,7 @@ static bool write_bytes(struct cw_connection *connection, char *data, size_t siz
     if (frames == 0)
         return true;
     struct cw_outbox *outbox = &connection->channel->outbox;
-    if (lws_partial_buffered(connection->wsi))
+    if (is_library_full(connection))
         outbox->flying = frames;
     else
         cw_outbox_drop(outbox, frames);
@@ -96,12 +130,13 @@ static bool write_frames(struct cw_connection *connection, struct cw_outbox *out
 void cw_flush_connection(struct cw_connection *connection)
 {
     /* After a close frame, ours or one the library made, nothing follows. */
-    if (connection->is_close_sent || lws_get_close_length(connection->wsi) > 0)
+    if (connection->is_close_sent ||
+        (!is_direct(connection) && lws_get_close_length(connection->wsi) > 0))
         return;
 
     struct cw_outbox *outbox = connection->channel != NULL ? &connection->channel->outbox : NULL;
     for (;;) {
-        if (lws_partial_buffered(connection->wsi)) {
+        if (is_library_full(connection)) {
             wait_until_writable(connection);
             return;
         }

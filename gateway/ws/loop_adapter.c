@@ -299,8 +299,11 @@ static void on_want_events(struct lws *wsi, unsigned int flags)
     bool is_on = (flags & LWS_EV_START) != 0;
     if ((flags & LWS_EV_READ) != 0)
         set_reading(watch, is_on);
-    if ((flags & LWS_EV_WRITE) != 0)
+    if ((flags & LWS_EV_WRITE) != 0) {
+        struct cw_loop *loop = loop_of(wsi);
         set_writing(watch, is_on);
+        loop->options.on_writing(loop->options.arg, wsi, is_on);
+    }
 }
 
 /* The socket ends; it is closed after this. */

@@ -30,6 +30,9 @@ struct cw_loop_options {
     bool (*before_read)(void *arg, struct lws *wsi, int fd);
     /** It has been read, and `wsi` lives on. */
     void (*after_read)(void *arg, struct lws *wsi, int fd);
+    /** The library waits for the socket of `wsi` to take more, as it always does while it keeps
+     * bytes that were to be written; or it has ended to. */
+    void (*on_writing)(void *arg, struct lws *wsi, bool is_on);
     void *arg;
 };
 

@@ -219,6 +219,14 @@ static void on_after_read(void *arg, struct lws *wsi, int fd)
         cw_request_after_read(request, wsi);
 }
 
+static void on_writing(void *arg, struct lws *wsi, bool is_on)
+{
+    (void)arg;
+    struct cw_connection *connection = cw_connection_of(wsi);
+    if (connection != NULL)
+        cw_connection_on_library_writing(connection, is_on);
+}
+
 static void on_tick(void *arg)
 {
     struct cw_ws_server *server = arg;
@@ -377,6 +385,7 @@ static int create_parts(struct cw_ws_server *server)
         .end_turn = on_end_turn,
         .before_read = on_before_read,
         .after_read = on_after_read,
+        .on_writing = on_writing,
         .arg = server,
     };
     int rc = cw_loop_create(&loop_options, &server->loop);
