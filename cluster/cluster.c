@@ -444,6 +444,8 @@ void cw_cluster_detach(struct cw_cluster_channel *channel, const struct cw_leavi
     struct cw_departure *departure = leaving == NULL ? NULL : cw_departure_create(leaving);
     cw_memberships_remove_all(&cluster->memberships, channel);
     cw_registry_remove_channel(&cluster->registry, channel, departure);
+    if (leaving != NULL && departure == NULL && leaving->fn != NULL)
+        leaving->fn(leaving->arg, CW_ERR_NOMEM);
 }
 
 void cw_cluster_abandon(struct cw_cluster_channel *channel)

@@ -86,12 +86,13 @@ void cw_registry_release(struct cw_registry *registry, struct cw_cluster_channel
     cw_list_remove(&channel->in_channels);
     cw_list_remove(&channel->in_turn);
     cw_list_remove(&channel->in_unknown);
-    free(channel->departure);
+    struct cw_departure *departure = channel->departure;
     channel->departure = NULL;
     if (channel->state != CW_DETACHING)
         cw_map_remove(&registry->by_uuid, &channel->in_by_uuid);
     channel->registry = NULL;
     free_if_done(channel);
+    cw_departure_end(departure, CW_ERR_UNAVAILABLE);
 }
 
 void cw_registry_finish(struct cw_registry *registry)
@@ -206,9 +207,7 @@ void cw_registry_remove_channel(struct cw_registry *registry, struct cw_cluster_
     bool was_never_written = channel->state == CW_ATTACH_NEW || is_out;
     bool is_resuming = channel->state == CW_ATTACH_RESUMING;
     leave_table(registry, channel);
-    if (is_hidden)
-        free(departure);
-    else
+    if (!is_hidden)
         channel->departure = departure;
     cw_registry_ref_channel(channel);
     if (was_never_written || is_resuming || !cw_registry_may_write(registry)) {
@@ -220,6 +219,8 @@ void cw_registry_remove_channel(struct cw_registry *registry, struct cw_cluster_
     }
     cw_registry_tell_change(channel, CW_ERR_CANCELLED);
     cw_registry_unref_channel(channel);
+    if (is_hidden)
+        cw_departure_end(departure, CW_ERR_CANCELLED);
 }
 
 /* Writing. */

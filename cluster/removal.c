@@ -18,7 +18,7 @@ struct removal;
 struct removed {
     struct removal *removal;
     struct cw_cluster_channel *hidden; /* referenced; NULL: the channel went */
-    struct cw_departure *departure;    /* owned, until it was sent */
+    struct cw_departure *departure;    /* owned, until it was answered; NULL: for good */
     uint64_t generation;
     bool has_failed;
     char uuid[CW_UUID_TEXT_SIZE];
@@ -77,10 +77,13 @@ static void end_removal(struct removal *removal)
     free(removal);
 }
 
-/* Whoever hid the channel is told what became of it; the sweep makes up for what failed. */
-static void tell_hidden(struct removed *removed, int rc)
+/* Whoever waits is told what became of it; the sweep makes up for what failed. */
+static void tell(struct removed *removed, int rc)
 {
     struct cw_cluster_channel *channel = removed->hidden;
+    struct cw_departure *departure = removed->departure;
+    removed->departure = NULL;
+    cw_departure_end(departure, rc);
     if (channel == NULL)
         return;
     removed->hidden = NULL;
@@ -95,7 +98,7 @@ static void on_detached(void *arg, int rc, const struct cw_detached *detached)
     /* Its groups were left before it. Not owned: another node's, or of a generation not known here.
      */
     removed->has_failed = rc != CW_OK || !detached->was_owned;
-    tell_hidden(removed, rc);
+    tell(removed, rc);
     if (--removal->calls == 0)
         end_removal(removal);
 }
@@ -105,18 +108,15 @@ static int send_detach(struct cw_registry *registry, struct removed *removed)
     struct cw_bytes words[CW_FUNCTIONS_STRINGS_MAX];
     char key[CW_KEY_MAX];
     char generation[CW_DIGITS_SIZE];
-    struct cw_departure *departure = removed->departure;
+    const struct cw_departure *departure = removed->departure;
     size_t count = 0;
     (void)cw_key_write(key, registry->prefix, 'c', cw_bytes_text(removed->uuid));
     words[count++] = cw_digits(generation, removed->generation);
     for (size_t i = 0; departure != NULL && i < departure->count; i++)
         words[count++] = departure->words[i];
-    int rc = cw_functions_detach(registry->endpoints, key, registry->node_id,
-                                 departure == NULL ? 0 : departure->resume_s, "gone", words, count,
-                                 on_detached, removed);
-    free(departure);
-    removed->departure = NULL;
-    return rc;
+    return cw_functions_detach(registry->endpoints, key, registry->node_id,
+                               departure == NULL ? 0 : departure->resume_s, "gone", words, count,
+                               on_detached, removed);
 }
 
 static void send_detaches(struct cw_registry *registry, struct removal *removal)
@@ -128,7 +128,7 @@ static void send_detaches(struct cw_registry *registry, struct removal *removal)
         removed->has_failed = rc != CW_OK;
         removal->calls += !removed->has_failed;
         if (rc != CW_OK)
-            tell_hidden(removed, rc);
+            tell(removed, rc);
     }
     if (--removal->calls == 0)
         end_removal(removal);

@@ -172,6 +172,8 @@ struct cw_departure *cw_departure_create(const struct cw_leaving *leaving)
     if (departure == NULL)
         return NULL;
     departure->resume_s = leaving->resume_s;
+    departure->fn = leaving->fn;
+    departure->arg = leaving->arg;
     departure->count = count;
     char *at = (char *)(departure->words + count);
     departure->words[0] = cw_bytes_make(at, cw_position_write(at, leaving->direct));
@@ -186,4 +188,15 @@ struct cw_departure *cw_departure_create(const struct cw_leaving *leaving)
         at += group->group.size;
     }
     return departure;
+}
+
+void cw_departure_end(struct cw_departure *departure, int rc)
+{
+    if (departure == NULL)
+        return;
+    cw_done_fn fn = departure->fn;
+    void *arg = departure->arg;
+    free(departure);
+    if (fn != NULL)
+        fn(arg, rc);
 }

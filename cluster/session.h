@@ -46,10 +46,14 @@ void cw_session_settle(struct cw_endpoints *endpoints, const char *channel_key, 
 /** Arguments of a detach that leaves the channel to be resumed; owned by whoever has them. */
 struct cw_departure {
     int64_t resume_s;
+    cw_done_fn fn; /* NULL: nobody waits */
+    void *arg;
     size_t count;
     struct cw_bytes words[]; /* position of direct messages, then group and position of each */
 };
 /** NULL: no memory. */
 struct cw_departure *cw_departure_create(const struct cw_leaving *leaving);
+/** Tells whoever waits what became of it; frees it. NULL is ignored. */
+void cw_departure_end(struct cw_departure *departure, int rc);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * channel.c - a client's connection: made, opened, sent to, closed; see the header for its states.
+ * channel.c - a client's connection: made, opened, sent to; see the header for its states.
  */
 #include "channel/channel.h"
 
@@ -7,6 +7,7 @@
 #include "base/probe.h"
 #include "base/stats.h"
 #include "channel/extras.h"
+#include "channel/farewell.h"
 #include "channel/filter.h"
 #include "channel/grants.h"
 #include "channel/members.h"
@@ -45,7 +46,7 @@ struct cw_log_object cw_channel_log(const struct cw_channel *channel)
     return object;
 }
 
-static void set_state(struct cw_channel *channel, enum cw_channel_state state)
+void cw_channel_set_state(struct cw_channel *channel, enum cw_channel_state state)
 {
     static const char *const names[] = {"OPENING", "OPEN", "CLOSING"};
     cw_log_debug(cw_channel_log(channel), "%s -> %s", names[channel->state], names[state]);
@@ -102,8 +103,15 @@ static void free_channel(struct cw_channel *channel)
     cw_opening_destroy(channel->opening);
     cw_grants_destroy(channel->grants);
     cw_session_forget_missed(channel);
+    cw_farewell_forget(channel);
     free(channel->publish_group);
     free(channel);
+}
+
+void cw_channel_destroy(struct cw_channel *channel)
+{
+    remove_from_node(channel);
+    free_channel(channel);
 }
 
 static void set_expires(struct cw_channel *channel, int64_t expires_s)
@@ -280,36 +288,6 @@ static void on_resumed(void *user, int rc, const struct cw_resumed *resumed)
     channel->node->open(channel);
 }
 
-/* The end of its part in the cluster, and for the application. `leaving` NULL: for good;
- * `is_replaced`: another connection of this node goes on with it. */
-static void withdraw(struct cw_channel *channel, int code, const char *reason,
-                     const struct cw_leaving *leaving, bool is_replaced)
-{
-    if (channel->is_counted)
-        CW_STAT(closes_total)[cw_stats_close_index(code)]++;
-    channel->is_counted = false;
-    CW_PROBE2(disconnect, (const char *)channel->uuid, code);
-    channel->state = CW_CHANNEL_CLOSING; /* first: nothing more is sent or received */
-    cw_receive_end(channel);
-    if (channel->is_known) {
-        cw_events_disconnect(channel, code, reason);
-        cw_stream_disconnect(channel, code, reason);
-        channel->is_known = false;
-    }
-    cw_extras_end(channel);
-    cw_extras_leave_seats(channel, code == 4006);
-    cw_list_remove(&channel->in_later);
-    cw_op_forget_channel(channel);
-    if (is_replaced)
-        cw_cluster_abandon(channel->mirror);
-    else
-        cw_cluster_detach(channel->mirror, leaving);
-    channel->mirror = NULL;
-    struct cw_list_node *node;
-    while ((node = cw_list_first(&channel->members)) != NULL)
-        cw_member_destroy(CW_CONTAINER(node, struct cw_member, in_channel));
-}
-
 /* A connection of this node has the channel, half open perhaps: the new one takes over from it. */
 static void replace(struct cw_channel *old, struct cw_opening *opening)
 {
@@ -326,7 +304,7 @@ static void replace(struct cw_channel *old, struct cw_opening *opening)
     if (old->outbox.shed != NULL) /* while its groups have names */
         (void)cw_channel_tell_drops(old);
     bool was_closing = old->state == CW_CHANNEL_CLOSING;
-    withdraw(old, 4006, reason, NULL, true);
+    cw_farewell_withdraw(old, 4006, reason, NULL, true);
     if (was_closing)
         return;
     old->state = CW_CHANNEL_OPEN;
@@ -399,7 +377,7 @@ void cw_channel_become_open(struct cw_channel *channel)
 {
     if (channel->state != CW_CHANNEL_OPENING)
         return;
-    set_state(channel, CW_CHANNEL_OPEN);
+    cw_channel_set_state(channel, CW_CHANNEL_OPEN);
     channel->is_paused = false;
     channel->node->transport->pause_reading(channel, false);
     cw_op_run_waiting(channel);
@@ -593,6 +571,7 @@ void cw_channel_send_direct(struct cw_channel *channel, const struct cw_message 
 
 void cw_channel_on_drained(struct cw_channel *channel)
 {
+    cw_farewell_on_drained(channel);
     cw_replays_on_drained(channel);
     if (!channel->is_inbox_paused || channel->mirror == NULL)
         return;
@@ -603,59 +582,6 @@ void cw_channel_on_drained(struct cw_channel *channel)
 int cw_channel_accept(struct cw_channel *channel)
 {
     return channel->state == CW_CHANNEL_CLOSING ? CW_ERR_DISCONNECTED : CW_OK;
-}
-
-/* Closing. */
-
-/* PROTOCOL: `bye` goes before 1001, 1011, 1013 and every 4000 code. */
-static bool wants_bye(int code)
-{
-    return code == 1001 || code == 1011 || code == 1013 || code >= 4000;
-}
-
-void cw_channel_close(struct cw_channel *channel, int code, const char *reason, int64_t retry_ms)
-{
-    if (channel->state == CW_CHANNEL_CLOSING)
-        return;
-    if (wants_bye(code)) {
-        struct cw_buf *frame =
-            cw_event_bye((enum cw_kind)channel->kind, code, reason == NULL ? "" : reason, retry_ms);
-        if (frame != NULL) /* beyond the bound if need be: it is the last one */
-            (void)cw_outbox_push(&channel->outbox, frame, UINT32_MAX);
-        (void)cw_buf_unref(frame);
-    }
-    set_state(channel, CW_CHANNEL_CLOSING);
-    channel->node->transport->close(channel, code, reason);
-}
-
-/* How long it may be resumed; 0: it ends (PROTOCOL: order, rule 4). */
-static int64_t resume_time_s(const struct cw_channel *channel, int code)
-{
-    int64_t resume_s = channel->node->limits.session_ttl_s;
-    if (!channel->has_session || code == 1000 || code == 4003 || code == 4004 || code == 4006)
-        return 0;
-    if (channel->expires_s > 0) {
-        int64_t left_s = (channel->expires_at_ms - cw_clock_ms()) / 1000;
-        if (left_s < resume_s)
-            resume_s = left_s;
-    }
-    return resume_s > 0 ? resume_s : 0;
-}
-
-void cw_channel_closed(struct cw_channel *channel, int code, const char *reason)
-{
-    struct cw_leaving leaving = {.resume_s = resume_time_s(channel, code)};
-    struct cw_written *groups = NULL;
-    cw_log_debug(cw_channel_log(channel), "closed: %d %s", code, reason == NULL ? "" : reason);
-    if (channel->mirror != NULL && leaving.resume_s > 0) {
-        groups = calloc(channel->member_count + 1, sizeof(*groups));
-        if (groups != NULL)
-            cw_session_measure(channel, groups, &leaving);
-    }
-    withdraw(channel, code, reason, groups != NULL ? &leaving : NULL, false);
-    free(groups);
-    remove_from_node(channel);
-    free_channel(channel);
 }
 
 /* Facts. */

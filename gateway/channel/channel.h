@@ -32,6 +32,7 @@
 #include <stdint.h>
 
 struct cw_extras;
+struct cw_farewell;
 struct cw_grants;
 struct cw_group;
 struct cw_handshake;
@@ -59,13 +60,15 @@ struct cw_channel {
     struct cw_opening *opening; /* owned: what it begins with; NULL: all of it is done */
     struct cw_extras *extras;   /* owned: what the application attached; NULL: nothing */
     struct cw_missed *missed;   /* owned: what came when it was CLOSING; session.c's */
-    struct cw_grants *grants;   /* owned: what its token says; NULL: none, everything is allowed */
-    int64_t created_ms;         /* wall clock */
-    int64_t expires_at_ms;      /* monotonic; 0: never */
-    int64_t token_until_ms; /* monotonic: then its token ends, or one must have come; 0: never */
-    int64_t last_seen_ms;   /* monotonic: last byte from the client */
-    char *publish_group;    /* owned; raw only: where every frame goes; NULL: to the application */
-    uint32_t index;         /* in cw_node.all */
+    struct cw_farewell *farewell; /* CLOSING, and its client is not told yet; else NULL;
+                                     farewell.c's */
+    struct cw_grants *grants; /* owned: what its token says; NULL: none, everything is allowed */
+    int64_t created_ms;       /* wall clock */
+    int64_t expires_at_ms;    /* monotonic; 0: never */
+    int64_t token_until_ms;   /* monotonic: then its token ends, or one must have come; 0: never */
+    int64_t last_seen_ms;     /* monotonic: last byte from the client */
+    char *publish_group; /* owned; raw only: where every frame goes; NULL: to the application */
+    uint32_t index;      /* in cw_node.all */
     uint32_t op_count;
     uint32_t waiting_count; /* ops that are WAITING */
     uint32_t member_count;
@@ -164,6 +167,10 @@ void cw_channel_greet(struct cw_channel *channel);
 
 /** OPENING is over: what the client sent meanwhile is handled, and it is read again. */
 void cw_channel_become_open(struct cw_channel *channel);
+
+/* For farewell.c: the only writer of the state, but for the end; the end itself. */
+void cw_channel_set_state(struct cw_channel *channel, enum cw_channel_state state);
+void cw_channel_destroy(struct cw_channel *channel);
 
 struct cw_log_object cw_channel_log(const struct cw_channel *channel);
 

@@ -55,8 +55,8 @@ struct cw_transport {
     void (*request_flush)(struct cw_channel *channel);
     /** Write now what the socket takes; for a queue that would pass its bound. */
     void (*flush_now)(struct cw_channel *channel);
-    /** Send what is queued if the socket takes it, then a close frame with `code`; channel_closed
-     * follows later. */
+    /** Send what is queued if the socket takes it, then, once the channel's `farewell` is said, a
+     * close frame with `code`; channel_closed follows later. */
     void (*close)(struct cw_channel *channel, int code, const char *reason);
     /** Stop or go on reading from the client. */
     void (*pause_reading)(struct cw_channel *channel, bool is_paused);

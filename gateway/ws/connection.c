@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/stats.h"
 #include "channel/channel.h"
+#include "channel/farewell.h"
 #include "handlers/dispatch.h"
 #include "protocol/deflate.h"
 #include "protocol/event.h"
@@ -22,6 +23,8 @@
 
 /* How long a closing client has to take what is queued and to answer the close frame. */
 #define CLOSE_TIME_MS 2000
+/* What of it is left at least when it is told, whether or not the cluster was. */
+#define ANSWER_TIME_MS 1000
 /* RFC 6455 section 5.5: a control frame's payload, less the code. */
 #define REASON_MAX 123
 
@@ -157,9 +160,28 @@ void cw_connection_kill(struct cw_connection *connection)
     cw_loop_request_post_turn(connection->server->loop);
 }
 
+static void say_farewell(const struct cw_connection *connection)
+{
+    if (connection->channel != NULL)
+        cw_farewell_say(connection->channel);
+}
+
+static void expire_farewells(struct cw_ws_server *server)
+{
+    int64_t until_ms = server->node->now_ms + ANSWER_TIME_MS;
+    for (struct cw_list_node *node = cw_list_first(&server->closing); node != NULL;
+         node = cw_list_next(&server->closing, node)) {
+        const struct cw_ending *ending = CW_CONST_CONTAINER(node, struct cw_ending, closing);
+        if (ending->close_at_ms > until_ms)
+            return;
+        say_farewell(ending->connection);
+    }
+}
+
 void cw_connections_expire(struct cw_ws_server *server)
 {
     struct cw_list_node *node;
+    expire_farewells(server);
     while ((node = cw_list_first(&server->closing)) != NULL) {
         const struct cw_ending *ending = CW_CONST_CONTAINER(node, struct cw_ending, closing);
         if (ending->close_at_ms > server->node->now_ms)
@@ -460,6 +482,7 @@ int cw_connection_on_peer_close(struct cw_connection *connection, const void *da
             return -1;
     }
     connection->is_closing = true;
+    say_farewell(connection);
     cw_flush_connection(connection);
     return -1;
 }
@@ -480,6 +503,7 @@ void cw_connection_on_unbind(struct cw_connection *connection)
 {
     connection->is_unbound = true;
     bool is_ending = connection->server->is_ending;
+    say_farewell(connection);
     if (!connection->is_closing || (is_ending && !connection->is_close_sent)) {
         /* There are broken frames for which the library closes without a close frame. */
         if (lws_get_close_length(connection->wsi) == 0 &&

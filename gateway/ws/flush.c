@@ -100,6 +100,14 @@ static bool write_bytes(struct cw_connection *connection, char *data, size_t siz
     return true;
 }
 
+/* The close frame, if it may go already. */
+static struct cw_buf *last_frame(const struct cw_connection *connection)
+{
+    if (connection->channel != NULL && connection->channel->farewell != NULL)
+        return NULL;
+    return cw_connection_close_frame(connection);
+}
+
 /* One frame, straight from its shared buffer. */
 static bool write_front(struct cw_connection *connection, struct cw_outbox *outbox)
 {
@@ -110,7 +118,7 @@ static bool write_front(struct cw_connection *connection, struct cw_outbox *outb
 /* The oldest frames together, and the close frame if it comes next. */
 static bool write_frames(struct cw_connection *connection, struct cw_outbox *outbox)
 {
-    const struct cw_buf *last = cw_connection_close_frame(connection);
+    const struct cw_buf *last = last_frame(connection);
     if (outbox->count == 1 && last == NULL)
         return write_front(connection, outbox);
 
@@ -153,8 +161,8 @@ void cw_flush_connection(struct cw_connection *connection)
         if (outbox != NULL && !cw_outbox_is_empty(outbox)) {
             if (!write_frames(connection, outbox))
                 return;
-        } else if (cw_connection_close_frame(connection) != NULL) {
-            struct cw_buf *last = cw_connection_close_frame(connection);
+        } else if (last_frame(connection) != NULL) {
+            struct cw_buf *last = last_frame(connection);
             connection->is_close_sent = true;
             if (!write_bytes(connection, last->data, last->size, 0))
                 return;

@@ -264,7 +264,8 @@ static void attach(int i, bool is_resumed)
 static void detach(int i, bool is_kept)
 {
     struct cw_written written = {cw_bytes_text("chat"), true, {1, 2}};
-    struct cw_leaving leaving = {60, {1, 1}, &written, 1};
+    struct cw_leaving leaving = {
+        .resume_s = 60, .direct = {1, 1}, .groups = &written, .group_count = 1};
     struct cw_cluster_channel *channel = scene.channels[i];
     scene.channels[i] = NULL;
     if (scene.request_of == i)

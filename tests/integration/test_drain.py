@@ -125,6 +125,25 @@ class Drain(Case):
         self.assertReceives(back, "farewell", text="after")
         self.assertEqual(node.process.wait(10), 0)
 
+    def test_a_client_may_be_back_before_the_node_has_seen_it_go(self):
+        other = self.own_node(self.redis, name="other")
+        speaker = self.own_client(other)
+        node, (client, _) = self.draining_node(2, drain_time="1h")
+        speaker.publish("farewell", text="before")
+        speaker.call("send", to=client.uuid, text="to you, before")
+        self.assertEqual([client.message()["text"] for _ in range(2)], ["before", "to you, before"])
+        self.begin(node)
+        node.terminate()
+        client.next_op("bye")  # and its connection stays, without an answer to the close frame
+        self.assertEqual(speaker.call("send", to=client.uuid, text="to you")["status"], "queued")
+        speaker.publish("farewell", text="meanwhile")
+        back = self.own_client(other, f"session={client.welcome['session']}")
+        self.assertIs(back.welcome["resumed"], True)
+        got = sorted(back.message()["text"] for _ in range(2))
+        self.assertEqual(got, ["meanwhile", "to you"])
+        speaker.publish("farewell", text="after")
+        self.assertReceives(back, "farewell", text="after")
+
     def test_it_drains_while_redis_is_away(self):
         redis = self.own_redis()
         node = self.own_node(redis, drain_time="2s")

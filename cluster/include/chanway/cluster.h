@@ -60,12 +60,17 @@ struct cw_resumed {
     struct cw_position direct; /**< its position */
 };
 
+/** Something is done (CW_OK), or is not. */
+typedef void (*cw_done_fn)(void *arg, int rc);
+
 /** How a channel goes that may be resumed: what it was written last. */
 struct cw_leaving {
     int64_t resume_s;                /**< > 0: kept so long */
     struct cw_position direct;       /**< the last direct message */
     const struct cw_written *groups; /**< its groups */
     size_t group_count;              /**< how many */
+    cw_done_fn fn; /**< CW_OK: Redis knows it, whoever resumes goes on there; may be NULL */
+    void *arg;     /**< of `fn` */
 };
 
 /** Bytes of the largest payload of a back end, where no option says otherwise. */
@@ -187,9 +192,6 @@ CW_API CW_MUST_CHECK int cw_cluster_create(const struct cw_cluster_options *opti
 CW_API CW_MUST_CHECK int cw_cluster_start(struct cw_cluster *cluster, char *error,
                                           size_t error_size);
 
-/** Something is done (CW_OK), or is not. */
-typedef void (*cw_done_fn)(void *arg, int rc);
-
 /**
  * Writes what is still to be written (detach the channels before), gives up the node's lease, then
  * calls `fn`: destroy it then. Any error at once: there is no link to do it with, `fn` is not
@@ -284,7 +286,8 @@ CW_API struct cw_position cw_cluster_inbox_position(const struct cw_cluster_chan
 
 /**
  * Removes the channel and its memberships, here at once, in Redis soon; joins: CANCELLED. NULL
- * `leaving`: for good.
+ * `leaving`: for good. Its `fn` is called once, from inside this call where Redis is not to be
+ * told.
  */
 CW_API void cw_cluster_detach(struct cw_cluster_channel *channel, const struct cw_leaving *leaving);
 /** Removes it here, because another connection takes it over. */
