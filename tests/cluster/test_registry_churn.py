@@ -2,10 +2,11 @@
 
 What is right is what the clients were told: an op that was answered ok is done, one that was refused
 with `unavailable` is not, and one of unknown outcome is asked again at the end until it is
-acknowledged, or its channel is closed.
+acknowledged, or its channel is closed. test_registry_churn_cluster.py does the same on a Redis Cluster.
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import time
@@ -191,9 +192,13 @@ class Talker:
 
 class RegistryChurn(ClusterCase):
     node_count = NODES
+    exact_within = SETTLED_WITHIN
+
+    def own_store(self):
+        return self.own_redis()
 
     def start(self):
-        self.redis = self.own_redis()
+        self.redis = self.own_store()
         self.nodes = [self.own_node(self.redis, wait=False, name=f"node{number}")
                       for number in range(NODES)]
         for node in self.nodes:
@@ -224,17 +229,21 @@ class RegistryChurn(ClusterCase):
 
     # --- faults
 
-    def kill_redis(self):
+    def kill_redis(self, number):
+        """The first or the second time."""
+        self.kill_server(self.redis)
+        self.redis.start(wait=False)
+
+    def kill_server(self, server, kill=None):
         """In the midst of ops: some of those under way are done and some are not. It stays away
         until the clients have noticed."""
         asked, refused = self.tally.ops, self.tally.unavailable
-        self.redis.freeze()
+        server.freeze()
         until(lambda: self.tally.ops > asked + 40, "ops are under way")
-        self.redis.thaw()
-        self.redis.kill()
-        self.troubles.append((time.monotonic(), "Redis is killed"))
+        server.thaw()
+        (kill or server.kill)()
+        self.troubles.append((time.monotonic(), f"{server.name} is killed"))
         until(lambda: self.tally.unavailable > refused + 40, "the clients notice")
-        self.redis.start(wait=False)
 
     def make_trouble(self):
         """A node every five seconds, Redis at one third and at two thirds; how many kills."""
@@ -243,8 +252,8 @@ class RegistryChurn(ClusterCase):
         while time.monotonic() - started < SECONDS:
             passed = time.monotonic() - started
             if passed >= (redis_kills + 1) * SECONDS / 3 and redis_kills < 2:
-                self.kill_redis()
                 redis_kills += 1
+                self.kill_redis(redis_kills)
             if passed >= (kills + 1) * KILL_EVERY:
                 if victim is not None:
                     victim.start(wait=False)
@@ -268,25 +277,29 @@ class RegistryChurn(ClusterCase):
                 expected.add(talker.client.uuid, ids[talker.target], talker.groups)
         return expected
 
+    def view(self):
+        with contextlib.ExitStack() as stack:
+            return RegistryView(*(stack.enter_context(server.client())
+                                  for server in self.redis.data_servers()))
+
     def assertExactWithin(self, seconds):
         """How long it took. Exact is still exact after one more renewal of every lease."""
         deadline, started = Deadline(seconds), time.monotonic()
-        with self.redis.client() as client:
-            while True:
-                expected, view = self.expected(), RegistryView(client)
-                problems = view.problems(expected)
-                if not problems:
-                    break
-                if deadline.passed():
-                    self.fail(f"{len(problems)} problems {seconds} s after the end:\n"
-                              f"{shown(problems)}\n{self.story_of(problems)}")
-            took = time.monotonic() - started
-            until(lambda: all(expiry > view.nodes[node][0] for node, (expiry, _)
-                              in RegistryView(client).nodes.items()), "all leases are renewed", 15, 0.2)
-            after = RegistryView(client).problems(self.expected())
-            self.assertEqual(after, [], "it was exact, and is not any more")
-            self.compare_answers(client, expected)
-            self.key_count = view.key_count
+        while True:
+            expected, view = self.expected(), self.view()
+            problems = view.problems(expected)
+            if not problems:
+                break
+            if deadline.passed():
+                self.fail(f"{len(problems)} problems {seconds} s after the end:\n"
+                          f"{shown(problems)}\n{self.story_of(problems)}")
+        took = time.monotonic() - started
+        until(lambda: all(expiry > view.nodes[node][0] for node, (expiry, _)
+                          in self.view().nodes.items()), "all leases are renewed", 15, 0.2)
+        after = self.view().problems(self.expected())
+        self.assertEqual(after, [], "it was exact, and is not any more")
+        self.compare_answers(expected)
+        self.key_count = view.key_count
         return took
 
     def story_of(self, problems):
@@ -300,21 +313,24 @@ class RegistryChurn(ClusterCase):
                 lines += [f"  {at:.3f} {text}" for at, text in story]
         return "\n".join(lines)
 
-    def compare_answers(self, client, expected):
+    def call(self, function, key, *words):
+        (server, _), = self.redis.servers_of([key])
+        return server.call("FCALL_RO", function, 1, key, *words)
+
+    def compare_answers(self, expected):
         """What the public functions say of some groups."""
         for group in self.rng.sample(range(GROUPS), 20):
             name = f"g.{group}"
             key, cursor, found = f"cw:{{g:{name}}}", "0", {}
             while True:
-                cursor, *page = client.execute_command("FCALL_RO", "cw_members", 1, key, "CURSOR",
-                                                       cursor, "COUNT", 50)
+                cursor, *page = self.call("cw_members", key, "CURSOR", cursor, "COUNT", 50)
                 found.update(zip(map(bytes.decode, page[::2]), map(bytes.decode, page[1::2])))
                 if cursor == b"0":
                     break
             self.assertEqual(found, expected.groups.get(name, {}), name)
-            facts = client.execute_command("FCALL_RO", "cw_group", 1, key)
+            facts = self.call("cw_group", key)
             self.assertEqual(facts[1], len(found), name)
-        listed = client.execute_command("FCALL_RO", "cw_nodes", 1, "cw:nodes")
+        listed = self.call("cw_nodes", "cw:nodes")
         self.assertEqual({node.decode() for node in listed[::3]}, expected.nodes)
 
     def summary(self, kills, redis_kills, took):
@@ -334,7 +350,7 @@ class RegistryChurn(ClusterCase):
         for node in self.nodes:
             node.wait_until_ready()
         self.end_churn(churning)
-        took = self.assertExactWithin(SETTLED_WITHIN)
+        took = self.assertExactWithin(self.exact_within)
         self.assertEqual(self.tally.faults, [])
         self.summary(kills, redis_kills, took)
 

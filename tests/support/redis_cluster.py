@@ -203,6 +203,9 @@ class RedisCluster:
     def master_of(self, key):
         return self.owner_of(slot_of(key))
 
+    def data_servers(self):
+        return self.masters()
+
     def servers_of(self, keys):
         """[(master, its keys)], as the masters say now."""
         views = [(view.epoch, number, server, view.slots)
@@ -316,6 +319,9 @@ class RedisShards:
         slot, count = slot_of(key), len(self.servers)
         return next(server for number, server in enumerate(self.servers)
                     if slot < (number + 1) * SLOTS // count)
+
+    def data_servers(self):
+        return self.servers
 
     def servers_of(self, keys):
         return _by_owner([self.server_of(key) for key in keys], keys)

@@ -57,6 +57,10 @@ class RedisServer:
         """[(server, those of the keys that it has)]; of a deployment that may have several."""
         return [(self, keys)]
 
+    def data_servers(self):
+        """Those that have the data, a part each."""
+        return [self]
+
     def answers(self):
         try:
             with self.client() as client:

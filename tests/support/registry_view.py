@@ -31,9 +31,10 @@ def _text(content):
 
 
 class RegistryView:
-    """Every key under the prefix, read in pages: exact only while nothing changes."""
+    """Every key under the prefix, read in pages: exact only while nothing changes. Several `clients`:
+    of the servers that have the keys among them."""
 
-    def __init__(self, client, prefix="cw"):
+    def __init__(self, *clients, prefix="cw"):
         self.nodes = {}     # id -> (expiry ms, channels), as <prefix>:nodes says
         self.leases = {}    # id -> ms left
         self.sets = {}      # id -> its channels
@@ -43,13 +44,15 @@ class RegistryView:
         self.ends = {}      # key -> ms left, -1: never
         self.parts = []     # what belongs to a channel or a group: (kind, name, part, key)
         self.unknown = []   # keys that nothing accounts for
-        keys = [key.decode() for key in client.scan_iter(count=1000)]
-        self.key_count = len(keys)
-        with client.pipeline(transaction=False) as pipe:
-            for key in keys:
-                pipe.pttl(key)
-            self.ends = dict(zip(keys, pipe.execute()))
-        self._read(client, prefix, keys)
+        self.key_count = 0
+        for client in clients:
+            keys = [key.decode() for key in client.scan_iter(count=1000)]
+            self.key_count += len(keys)
+            with client.pipeline(transaction=False) as pipe:
+                for key in keys:
+                    pipe.pttl(key)
+                self.ends.update(zip(keys, pipe.execute()))
+            self._read(client, prefix, keys)
 
     def _read(self, client, prefix, keys):
         wanted = []
