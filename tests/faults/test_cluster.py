@@ -80,7 +80,7 @@ class SlotFaults(ClusterCase):
         return set(self.groups_of(target)) - before
 
     def test_cluster_reshard(self):
-        self.start("Cluster: 2,000 slots moved", direct=30)
+        self.start("Cluster: 2,700 slots moved", direct=30)
         first, second, third = self.redis.masters()
         self.load_for(2.0, 6.0)
         lost, known = self.total("links_lost"), self.total("slots_moved")
