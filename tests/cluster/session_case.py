@@ -22,7 +22,7 @@ class SessionCase(ClusterCase):
     settings = {}
 
     def setUp(self):
-        self.redis = self.own_redis()
+        self.redis = self.own_deployment()
         self.r = self.redis.client()
         self.addCleanup(self.r.close)
         self.nodes = [self.own_node(self.redis, name=name, **self.settings) for name in ("a", "b")]

@@ -63,7 +63,7 @@ class Belief:
 class Presence(ClusterCase):
 
     def setUp(self):
-        self.redis = self.own_redis()
+        self.redis = self.own_deployment()
         self.nodes = [self.own_node(self.redis, name=f"node{number}") for number in range(3)]
         self.fleet = Fleet()
         self.addCleanup(self.fleet.stop)

@@ -95,7 +95,8 @@ class Talker:
         self.note(op, group, answer.get("code", answer["op"]))
         if answer["op"] in ("ok", "joined"):
             self.tally.acknowledged += 1
-            self.unknown.pop(group, None)
+            if op != "publish":
+                self.unknown.pop(group, None)
             if op == "join":
                 self.groups.add(group)
             elif op == "leave":

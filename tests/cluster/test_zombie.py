@@ -63,7 +63,7 @@ class Member:
 class Zombie(ClusterCase):
 
     def setUp(self):
-        self.redis = self.own_redis()
+        self.redis = self.own_deployment()
         self.zombie, self.sleeper, self.other = self.nodes = [
             self.own_node(self.redis, name=name) for name in ("zombie", "sleeper", "other")]
         self.ids = {node.name: current_id(node) for node in self.nodes}

@@ -17,7 +17,7 @@ from .redis_cluster import RedisCluster, RedisShards
 from .redis_server import RedisServer
 
 
-def _redis(folder, **options):
+def deployment(folder, **options):
     """One server; CHANWAY_TEST_REDIS says cluster or shards: as many as that takes."""
     kind = os.environ.get("CHANWAY_TEST_REDIS")
     if kind == "cluster":
@@ -59,7 +59,7 @@ class Case(unittest.TestCase):
 
     @classmethod
     def class_redis(cls, **options):
-        return cls._keep(_redis(cls.folder, **options), cls.addClassCleanup).start()
+        return cls._keep(deployment(cls.folder, **options), cls.addClassCleanup).start()
 
     @classmethod
     def class_node(cls, redis, wait=True, **settings):
@@ -73,6 +73,9 @@ class Case(unittest.TestCase):
     def own_redis(self, wait=True, **options):
         redis = self._keep(RedisServer(self.own_folder(), **options), self.addCleanup)
         return redis.start(wait)
+
+    def own_deployment(self, **options):
+        return self._keep(deployment(self.own_folder(), **options), self.addCleanup).start()
 
     def own_node(self, redis, wait=True, **settings):
         node = self._keep(Node(self.own_folder(), redis=redis, **settings), self.addCleanup)
@@ -181,7 +184,10 @@ def _end_what_hangs(limit):
 
 
 def main(limit=55):
-    """Runs the file's tests; one that hangs is ended with its stack shown, its children with it."""
+    """Runs the file's tests; one that hangs is ended with its stack shown, its children with it.
+    Several servers have their time to begin as well."""
+    if os.environ.get("CHANWAY_TEST_REDIS"):
+        limit = max(limit, 160)
     watchdog = threading.Timer(limit, _end_what_hangs, [limit])
     watchdog.daemon = True
     watchdog.start()

@@ -67,7 +67,7 @@ class ClusterCase(Case):
     redis_options = {}
 
     def start_cluster(self, **settings):
-        self.redis = self.own_redis(**self.redis_options)
+        self.redis = self.own_deployment(**self.redis_options)
         self.nodes = [self.own_node(self.redis, wait=False, name=f"node{number + 1}",
                                     **{**self.settings, **settings})
                       for number in range(self.node_count)]

@@ -99,6 +99,14 @@ class Server(Primary):
         return self.process.cpu_seconds()
 
 
+class _Client(ClusterClient):
+    def execute_command(self, *words, **more):
+        if words[:2] != ("CLIENT", "KILL"):
+            return super().execute_command(*words, **more)
+        killed = super().execute_command(*words, target_nodes=self.PRIMARIES, **more)
+        return sum(killed.values()) if isinstance(killed, dict) else killed
+
+
 class RedisCluster:
     """Is used like a RedisServer: `url`, `start`, `client`, `call`, `stop`.
 
@@ -134,12 +142,20 @@ class RedisCluster:
 
     # --- beginning
 
-    def start(self):
+    def start(self, wait=True):
+        """Makes it; once it is made: starts those that don't run."""
+        is_made = self.servers[0].id is not None
         for server in self.servers:
-            server.start(wait=False)
+            if server.process is None or not server.process.is_running():
+                server.start(wait=False)
+        if is_made and not wait:
+            return self
         for server in self.servers:
             until(server.answers, f"{server.name} answers", 15)
             server.id = server.call("CLUSTER", "MYID").decode("ascii")
+        if is_made:
+            self.wait_until_ok(45)
+            return self
         count = len(self.first_masters)
         for number, master in enumerate(self.first_masters):
             first, last = number * SLOTS // count, (number + 1) * SLOTS // count - 1
@@ -223,16 +239,23 @@ class RedisCluster:
         view = master.own_view()
         self._slots[master.name] = min(view.slots) if view and view.slots else None
 
-    def kill(self, master):
-        self._note_slot(master)
-        master.kill()
+    # Without a server: all of them.
 
-    def freeze(self, master):
-        self._note_slot(master)
-        master.freeze()
+    def kill(self, master=None):
+        if master is not None:
+            self._note_slot(master)
+        for server in self.servers if master is None else [master]:
+            server.kill()
 
-    def thaw(self, server):
-        server.thaw()
+    def freeze(self, master=None):
+        if master is not None:
+            self._note_slot(master)
+        for server in self.servers if master is None else [master]:
+            server.freeze()
+
+    def thaw(self, server=None):
+        for one in self.servers if server is None else [server]:
+            one.thaw()
 
     def restart(self, server):
         server.start()
@@ -259,10 +282,10 @@ class RedisCluster:
 
     def client(self):
         """Follows MOVED and ASK, tries again where it is told to. Its `close` is the caller's."""
-        return ClusterClient(startup_nodes=[ClusterNode("127.0.0.1", server.port)
-                                            for server in self.servers
-                                            if server.process.is_running()],
-                             socket_timeout=10)
+        return _Client(startup_nodes=[ClusterNode("127.0.0.1", server.port)
+                                      for server in self.servers
+                                      if server.process.is_running()],
+                       socket_timeout=10)
 
     def call(self, *words):
         """One command, where it belongs; one without a key: at all masters, as redis-py does it."""
@@ -294,8 +317,91 @@ class Shard(Primary):
         return self.process.cpu_seconds()
 
 
+class ShardsPipeline:
+    """One pipeline a server; the answers come in the order of the commands."""
+
+    def __init__(self, clients, name_of):
+        self._pipes = {name: client.pipeline(transaction=False) for name, client in clients.items()}
+        self._name_of = name_of
+        self._order = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for pipe in self._pipes.values():
+            pipe.reset()
+
+    def execute(self):
+        answers = {name: iter(pipe.execute()) for name, pipe in self._pipes.items()}
+        order, self._order = self._order, []
+        return [next(answers[name]) for name in order]
+
+    def __getattr__(self, command):
+        def call(key, *args, **more):
+            name = self._name_of(key)
+            self._order.append(name)
+            getattr(self._pipes[name], command)(key, *args, **more)
+            return self
+        return call
+
+
+class ShardsClient:
+    """As much of a redis-py client as tests use: a command goes to the server that has its key, one
+    about all keys to all servers."""
+
+    def __init__(self, shards):
+        self._shards = shards
+        self._clients = {server.name: server.client() for server in shards.servers}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        for client in self._clients.values():
+            client.close()
+
+    def keys(self, pattern="*"):
+        return [key for client in self._clients.values() for key in client.keys(pattern)]
+
+    def scan_iter(self, *args, **more):
+        for client in self._clients.values():
+            yield from client.scan_iter(*args, **more)
+
+    def flushall(self):
+        for client in self._clients.values():
+            client.flushall()
+
+    def publish(self, topic, message):
+        """Nodes listen everywhere."""
+        return next(iter(self._clients.values())).publish(topic, message)
+
+    def execute_command(self, *words):
+        return self._shards.call(*words)
+
+    def pipeline(self, transaction=False):
+        assert not transaction
+        return ShardsPipeline(self._clients, lambda key: self._shards.server_of(key).name)
+
+    def fcall(self, function, count, key, *args):
+        return self._client_of(key).fcall(function, count, key, *args)
+
+    def _client_of(self, key):
+        return self._clients[self._shards.server_of(key).name]
+
+    def __getattr__(self, name):
+        def call(key, *args, **more):
+            return getattr(self._client_of(key), name)(key, *args, **more)
+        return call
+
+
 class RedisShards:
-    """Independent servers with a fixed split: of n the one with index i has the slots from
+    """Is used like a RedisServer: `url`, `start`, `client`, `call`, `kill`, `freeze`, `thaw`, `stop`.
+
+    Independent servers with a fixed split: of n the one with index i has the slots from
     i * 16384 / n up to (i + 1) * 16384 / n, rounded down."""
 
     def __init__(self, folder, count=3, options=(), **more):
@@ -308,12 +414,29 @@ class RedisShards:
     def url(self):
         return "redis-shards://" + ",".join(f"127.0.0.1:{server.port}" for server in self.servers)
 
-    def start(self):
+    def start(self, wait=True):
         for server in self.servers:
-            server.start(wait=False)
-        for server in self.servers:
+            if server.process is None or not server.process.is_running():
+                server.start(wait=False)
+        for server in self.servers if wait else []:
             until(server.answers, f"{server.name} answers", 15)
         return self
+
+    def kill(self):
+        for server in self.servers:
+            server.kill()
+
+    def freeze(self):
+        for server in self.servers:
+            server.freeze()
+
+    def thaw(self):
+        for server in self.servers:
+            server.thaw()
+
+    def client(self):
+        """Its `close` is the caller's."""
+        return ShardsClient(self)
 
     def server_of(self, key):
         slot, count = slot_of(key), len(self.servers)
@@ -327,7 +450,12 @@ class RedisShards:
         return _by_owner([self.server_of(key) for key in keys], keys)
 
     def call(self, *words):
-        """One command with a key, where it belongs."""
+        """One command with a key, where it belongs; one about all keys: at all of them."""
+        if len(words) == 1 or words[0].upper() in ("KEYS", "FUNCTION", "CLIENT"):
+            answers = [server.call(*words) for server in self.servers]
+            if isinstance(answers[0], bool):
+                return answers[0]
+            return sum(answers, []) if isinstance(answers[0], list) else sum(answers)
         is_function = words[0].upper() in ("FCALL", "FCALL_RO")
         return self.server_of(words[3 if is_function else 1]).call(*words)
 
