@@ -379,6 +379,10 @@ class ShardsClient:
         """Nodes listen everywhere."""
         return next(iter(self._clients.values())).publish(topic, message)
 
+    def time(self):
+        """One machine."""
+        return next(iter(self._clients.values())).time()
+
     def execute_command(self, *words):
         return self._shards.call(*words)
 
