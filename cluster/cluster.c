@@ -548,7 +548,9 @@ int cw_cluster_publish(struct cw_cluster *cluster, const struct cw_message *mess
     if (message->payload.size > STORED_PAYLOAD_MAX)
         return CW_ERR_TOO_LARGE;
     struct cw_history_limits limits = cw_interest_limits(&cluster->interests, message->group);
-    return cw_replicas_publish(&cluster->replicas, key, message, &limits, fn, arg);
+    struct cw_interest *interest = cw_interest_find(&cluster->interests, message->group);
+    return cw_replicas_publish(&cluster->replicas, key, message, &limits,
+                               interest == NULL ? NULL : &interest->acked, fn, arg);
 }
 
 int cw_cluster_send(struct cw_cluster *cluster, struct cw_bytes uuid,

@@ -28,12 +28,20 @@
 typedef void (*cw_tip_fn)(void *arg, int rc, struct cw_position tip);
 typedef void (*cw_flag_fn)(void *arg, int rc, bool flag);
 
+/** The last id that was acknowledged here of one group, and how many publishes may still add to it:
+ * it is kept until there is none. */
+struct cw_acked {
+    struct cw_position position;
+    uint32_t calls;
+};
+
 /** cw_node_append, with a key cw_node_publish: append, give an id, publish. `key`: the group's base
- * key. `only`: refused unless this endpoint has the group; NULL: whoever has it. */
+ * key. `only`: refused unless this endpoint has the group; NULL: whoever has it. `acked`: learns
+ * the id; NULL: nobody asks. */
 CW_MUST_CHECK int cw_functions_publish(struct cw_endpoints *endpoints, struct cw_endpoint *only,
                                        const char *key, const struct cw_message *message,
-                                       const struct cw_history_limits *limits, cw_published_fn fn,
-                                       void *arg);
+                                       const struct cw_history_limits *limits,
+                                       struct cw_acked *acked, cw_published_fn fn, void *arg);
 
 /** Most messages in one call. */
 #define CW_FUNCTIONS_PUBLISH_MAX 64
@@ -45,7 +53,8 @@ typedef void (*cw_published_many_fn)(void *arg, int rc, const struct cw_publishe
 CW_MUST_CHECK int cw_functions_publish_many(struct cw_endpoints *endpoints, const char *key,
                                             const struct cw_message *messages, size_t count,
                                             const struct cw_history_limits *limits,
-                                            cw_published_many_fn fn, void *arg);
+                                            struct cw_acked *acked, cw_published_many_fn fn,
+                                            void *arg);
 
 struct cw_functions_member {
     const char *uuid;

@@ -37,7 +37,8 @@ struct call {
         cw_scanned_fn scanned;
     } fn;
     void *arg;
-    size_t count; /* of published_many: messages */
+    size_t count;           /* of published_many: messages */
+    struct cw_acked *acked; /* of what publishes; NULL: nobody asks */
 };
 
 static inline struct call *

@@ -46,6 +46,23 @@ static struct cw_bytes write_body(char *out, const struct cw_message *message)
     return cw_bytes_make(out, (size_t)(end - out));
 }
 
+/* A call that was handed over is counted until its answer; `published` NULL: it failed. */
+static void begin_acked(struct cw_acked *acked)
+{
+    if (acked != NULL)
+        acked->calls++;
+}
+
+static void end_acked(struct cw_acked *acked, const struct cw_published *published)
+{
+    if (acked == NULL)
+        return;
+    acked->calls--;
+    if (published != NULL && published->is_logged &&
+        cw_position_compare(published->position, acked->position) > 0)
+        acked->position = published->position;
+}
+
 /* --- one message ------------------------------------------------------------------------------ */
 
 static void on_published(struct cw_redis_request *request, int rc, const redisReply *reply)
@@ -66,6 +83,7 @@ static void on_published(struct cw_redis_request *request, int rc, const redisRe
     }
     if (rc == CW_OK)
         CW_STAT(publish_acked_total)++;
+    end_acked(call->acked, rc == CW_OK ? &published : NULL);
     if (call->fn.published != NULL)
         call->fn.published(call->arg, rc, &published);
     free(call);
@@ -123,19 +141,20 @@ static int append_bodies(struct cw_endpoints *endpoints, struct cw_endpoint *onl
 
 int cw_functions_publish(struct cw_endpoints *endpoints, struct cw_endpoint *only, const char *key,
                          const struct cw_message *message, const struct cw_history_limits *limits,
-                         cw_published_fn fn, void *arg)
+                         struct cw_acked *acked, cw_published_fn fn, void *arg)
 {
     char space[CFG_SIZE];
     struct cw_bytes cfg = write_limits(space, limits);
     struct call *call = create_call(on_published, arg);
-    if (call != NULL)
+    if (call != NULL) {
         call->fn.published = fn;
+        call->acked = acked;
+    }
     int rc = message->key.size > 0 ? publish_with_key(endpoints, only, call, key, message, cfg)
                                    : append_bodies(endpoints, only, call, key, message, 1, cfg);
     if (rc == CW_OK)
-        CW_STAT(publish_sent_total)++;
-    else
-        CW_STAT(publish_refused_total)++;
+        begin_acked(acked);
+    *(rc == CW_OK ? &CW_STAT(publish_sent_total) : &CW_STAT(publish_refused_total)) += 1;
     return rc;
 }
 
@@ -171,22 +190,26 @@ static void on_published_many(struct cw_redis_request *request, int rc, const re
             cw_histogram_add(&CW_STAT(publish_latency_seconds), took_us);
         CW_PROBE2(published, call->count, took_us);
     }
+    end_acked(call->acked, rc == CW_OK ? &published[call->count - 1] : NULL);
     call->fn.published_many(call->arg, rc, rc == CW_OK ? published : NULL, call->count);
     free(call);
 }
 
 int cw_functions_publish_many(struct cw_endpoints *endpoints, const char *key,
                               const struct cw_message *messages, size_t count,
-                              const struct cw_history_limits *limits, cw_published_many_fn fn,
-                              void *arg)
+                              const struct cw_history_limits *limits, struct cw_acked *acked,
+                              cw_published_many_fn fn, void *arg)
 {
     char cfg[CFG_SIZE];
     struct call *call = create_call(on_published_many, arg);
     if (call != NULL) {
         call->fn.published_many = fn;
         call->count = count;
+        call->acked = acked;
     }
     int rc = append_bodies(endpoints, NULL, call, key, messages, count, write_limits(cfg, limits));
+    if (rc == CW_OK)
+        begin_acked(acked);
     *(rc == CW_OK ? &CW_STAT(publish_sent_total) : &CW_STAT(publish_refused_total)) += count;
     return rc;
 }

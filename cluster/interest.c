@@ -313,11 +313,20 @@ static void on_vouched(void *arg, int rc, struct cw_position after)
     }
 }
 
+/* What was acknowledged to somebody here may never have come by the topic. */
+static struct cw_position last_known(const struct cw_interest *interest)
+{
+    return cw_position_compare(interest->acked.position, interest->last) > 0
+               ? interest->acked.position
+               : interest->last;
+}
+
 static int vouch_and_read(struct cw_interest *interest)
 {
     struct cw_endpoints *endpoints = interest->owner->endpoints;
     if (interest->must_vouch && !interest->is_vouching) {
-        int rc = cw_functions_vouch(endpoints, interest->key, interest->last, on_vouched, interest);
+        int rc = cw_functions_vouch(endpoints, interest->key, last_known(interest), on_vouched,
+                                    interest);
         if (rc != CW_OK)
             return rc;
         interest->is_vouching = true;
@@ -345,6 +354,12 @@ static void start_reads(struct cw_interests *interests)
 }
 
 /* From the endpoints. */
+
+/* An answer is out that will need it. */
+static bool is_awaited(const struct cw_interest *interest)
+{
+    return interest->is_reading || interest->is_vouching || interest->acked.calls > 0;
+}
 
 bool cw_interest_is_served(const struct cw_interest *interest)
 {
@@ -445,7 +460,7 @@ void cw_interests_on_down(struct cw_interests *interests, const struct cw_endpoi
         if (interest->endpoint != endpoint)
             continue;
         lose_topic(interest);
-        if (interest->refs == 0 && !interest->is_reading && !interest->is_vouching)
+        if (interest->refs == 0 && !is_awaited(interest))
             destroy_interest(interest);
     }
 }
@@ -576,8 +591,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         struct cw_interest *interest = CW_CONTAINER(node, struct cw_interest, in_lingering);
         bool waits_for_ack =
             interest->state == CW_INTEREST_SUBSCRIBING && cw_interest_is_served(interest);
-        if (interest->linger_until_ms > now || waits_for_ack || interest->is_reading ||
-            interest->is_vouching)
+        if (interest->linger_until_ms > now || waits_for_ack || is_awaited(interest))
             break;
         if (interest->endpoint != NULL)
             cw_endpoint_unsubscribe(interest->endpoint, interest->key);

@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "endpoints.h"
+#include "functions.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,6 +52,7 @@ struct cw_interest {
     uint32_t watchers;        /* of them, those that want presence */
     struct cw_roster *roster; /* who is in the group, while it is watched; NULL: not */
     struct cw_position last;  /* only if has_position */
+    struct cw_acked acked;    /* of what was published from here */
     int64_t linger_until_ms;
     uint8_t state; /* enum cw_interest_state */
     bool has_position;

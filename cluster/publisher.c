@@ -24,6 +24,7 @@ void cw_publisher_init(struct cw_publisher *publisher, struct cw_endpoints *endp
     publisher->request_flush = request_flush;
     publisher->arg = arg;
     publisher->count = 0;
+    publisher->acked = NULL;
     cw_writer_init(&publisher->bytes);
 }
 
@@ -72,7 +73,7 @@ static void flush_one(struct cw_publisher *publisher)
     struct cw_message message;
     view(publisher, &message);
     int rc = cw_functions_publish(publisher->endpoints, NULL, publisher->key, &message,
-                                  &publisher->limits, only.fn, only.arg);
+                                  &publisher->limits, publisher->acked, only.fn, only.arg);
     forget(publisher);
     if (rc != CW_OK)
         tell(only.fn, only.arg, rc, NULL);
@@ -92,8 +93,9 @@ static void flush_many(struct cw_publisher *publisher)
     for (size_t i = 0; i < count; i++)
         listeners[i] = (struct listener){publisher->waiting[i].fn, publisher->waiting[i].arg};
     view(publisher, messages);
-    int rc = cw_functions_publish_many(publisher->endpoints, publisher->key, messages, count,
-                                       &publisher->limits, on_published, listeners);
+    int rc =
+        cw_functions_publish_many(publisher->endpoints, publisher->key, messages, count,
+                                  &publisher->limits, publisher->acked, on_published, listeners);
     forget(publisher);
     if (rc != CW_OK)
         on_published(listeners, rc, NULL, count);
@@ -101,10 +103,14 @@ static void flush_many(struct cw_publisher *publisher)
 
 void cw_publisher_flush(struct cw_publisher *publisher)
 {
+    struct cw_acked *acked = publisher->acked;
     if (publisher->count == 1)
         flush_one(publisher);
     else if (publisher->count > 1)
         flush_many(publisher);
+    if (acked != NULL)
+        acked->calls--;
+    publisher->acked = NULL;
 }
 
 void cw_publisher_finish(struct cw_publisher *publisher)
@@ -150,17 +156,21 @@ static int keep(struct cw_publisher *publisher, const struct cw_message *message
 
 int cw_publisher_publish(struct cw_publisher *publisher, const char *key,
                          const struct cw_message *message, const struct cw_history_limits *limits,
-                         cw_published_fn fn, void *arg)
+                         struct cw_acked *acked, cw_published_fn fn, void *arg)
 {
     bool waits = cw_endpoints_serve(publisher->endpoints, cw_bytes_text(key)) &&
                  message->key.size == 0 && message->payload.size <= BYTES_MAX;
     if (publisher->count > 0 && !(waits && fits(publisher, key, message, limits)))
         cw_publisher_flush(publisher);
     if (!waits)
-        return cw_functions_publish(publisher->endpoints, NULL, key, message, limits, fn, arg);
+        return cw_functions_publish(publisher->endpoints, NULL, key, message, limits, acked, fn,
+                                    arg);
     if (publisher->count == 0) {
         (void)memcpy(publisher->key, key, strlen(key) + 1);
         publisher->limits = *limits;
+        publisher->acked = acked;
+        if (acked != NULL)
+            acked->calls++;
         publisher->request_flush(publisher->arg);
     }
     return keep(publisher, message, fn, arg);

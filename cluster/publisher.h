@@ -37,6 +37,7 @@ struct cw_publisher {
     /* What waits, all for one group. */
     char key[CW_KEY_MAX];
     struct cw_history_limits limits;
+    struct cw_acked *acked; /* of the group; held */
     struct cw_writer bytes;
     size_t count;
     struct cw_publisher_message waiting[CW_FUNCTIONS_PUBLISH_MAX];
@@ -53,8 +54,8 @@ void cw_publisher_finish(struct cw_publisher *publisher);
  */
 CW_MUST_CHECK int cw_publisher_publish(struct cw_publisher *publisher, const char *key,
                                        const struct cw_message *message,
-                                       const struct cw_history_limits *limits, cw_published_fn fn,
-                                       void *arg);
+                                       const struct cw_history_limits *limits,
+                                       struct cw_acked *acked, cw_published_fn fn, void *arg);
 /** The end of a turn: hands over what waits. */
 void cw_publisher_flush(struct cw_publisher *publisher);
 

@@ -225,11 +225,11 @@ static int keep(struct held *held, int rc)
 
 int cw_replicas_publish(struct cw_replicas *replicas, const char *key,
                         const struct cw_message *message, const struct cw_history_limits *limits,
-                        cw_published_fn fn, void *arg)
+                        struct cw_acked *acked, cw_published_fn fn, void *arg)
 {
     struct held *held = NULL;
     if (replicas->needed == 0)
-        return cw_publisher_publish(replicas->publisher, key, message, limits, fn, arg);
+        return cw_publisher_publish(replicas->publisher, key, message, limits, acked, fn, arg);
     int rc = hold(replicas, key, arg, &held);
     if (rc != CW_OK) {
         CW_STAT(publish_refused_total)++;
@@ -237,7 +237,7 @@ int cw_replicas_publish(struct cw_replicas *replicas, const char *key,
     }
     held->fn.published = fn;
     return keep(held, cw_functions_publish(replicas->endpoints, held->lane->endpoint, key, message,
-                                           limits, on_published, held));
+                                           limits, acked, on_published, held));
 }
 
 int cw_replicas_send(struct cw_replicas *replicas, const char *channel_key,

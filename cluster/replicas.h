@@ -26,6 +26,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct cw_acked;
 struct event;
 struct event_base;
 
@@ -57,8 +58,8 @@ void cw_replicas_finish(struct cw_replicas *replicas);
 /** As cw_publisher_publish and cw_functions_send; CW_ERR_UNAVAILABLE also if too much is held. */
 CW_MUST_CHECK int cw_replicas_publish(struct cw_replicas *replicas, const char *key,
                                       const struct cw_message *message,
-                                      const struct cw_history_limits *limits, cw_published_fn fn,
-                                      void *arg);
+                                      const struct cw_history_limits *limits,
+                                      struct cw_acked *acked, cw_published_fn fn, void *arg);
 CW_MUST_CHECK int cw_replicas_send(struct cw_replicas *replicas, const char *channel_key,
                                    const struct cw_message *message, cw_sent_fn fn, void *arg);
 
