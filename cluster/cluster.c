@@ -108,6 +108,7 @@ static void on_tick(void *arg)
     struct cw_cluster *cluster = arg;
     count_nodes(cluster);
     cw_inboxes_retry(&cluster->inboxes);
+    cw_registry_retry(&cluster->registry);
     request_flush(cluster); /* leaves that Redis refused are tried again */
     cw_event_stream_tick(&cluster->stream);
 }

@@ -161,17 +161,18 @@ int cw_functions_publish(struct cw_endpoints *endpoints, struct cw_endpoint *onl
 /* --- several ---------------------------------------------------------------------------------- */
 
 /* The last one's id: the others' are those right before it. */
-static bool read_ids(const redisReply *reply, struct cw_published *published, size_t count)
+static bool read_ids(const redisReply *reply, struct cw_published *published, size_t count,
+                     struct cw_published *ret_last)
 {
-    struct cw_published last = {.retry_ms = -1};
+    *ret_last = (struct cw_published){.retry_ms = -1};
     if (reply->str == NULL)
         return false;
-    last.is_logged = cw_position_parse(bytes_of(reply), &last.position);
-    if (last.is_logged && last.position.offset < count)
+    ret_last->is_logged = cw_position_parse(bytes_of(reply), &ret_last->position);
+    if (ret_last->is_logged && ret_last->position.offset < count)
         return false;
     for (size_t i = 0; i < count; i++) {
-        published[i] = last;
-        if (last.is_logged)
+        published[i] = *ret_last;
+        if (ret_last->is_logged)
             published[i].position.offset -= count - 1 - i;
     }
     return true;
@@ -181,7 +182,8 @@ static void on_published_many(struct cw_redis_request *request, int rc, const re
 {
     struct call *call = (struct call *)request;
     struct cw_published published[CW_FUNCTIONS_PUBLISH_MAX];
-    if (rc == CW_OK && !read_ids(reply, published, call->count))
+    struct cw_published last;
+    if (rc == CW_OK && !read_ids(reply, published, call->count, &last))
         rc = CW_ERR_INTERNAL;
     if (rc == CW_OK) {
         CW_STAT(publish_acked_total) += call->count;
@@ -190,7 +192,7 @@ static void on_published_many(struct cw_redis_request *request, int rc, const re
             cw_histogram_add(&CW_STAT(publish_latency_seconds), took_us);
         CW_PROBE2(published, call->count, took_us);
     }
-    end_acked(call->acked, rc == CW_OK ? &published[call->count - 1] : NULL);
+    end_acked(call->acked, rc == CW_OK ? &last : NULL);
     call->fn.published_many(call->arg, rc, rc == CW_OK ? published : NULL, call->count);
     free(call);
 }

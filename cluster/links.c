@@ -22,7 +22,7 @@ static void go_on(struct cw_cluster *cluster, const struct cw_endpoint *endpoint
     if (cluster->registry.is_suspect)
         cw_registry_announce_all(&cluster->registry);
     cw_inboxes_catch_up_all(&cluster->inboxes, endpoint);
-    request_flush(cluster);
+    cw_registry_retry(&cluster->registry); /* asks for a flush */
 }
 
 void cw_links_on_held(void *arg)

@@ -214,6 +214,14 @@ static void on_marked_here(struct cw_memberships *memberships, struct cw_members
     }
 }
 
+/* Writes a join once more: Redis has lost it, or may have. */
+static void repeat_join(struct cw_membership *membership)
+{
+    membership->is_repeat = true;
+    cw_list_push_back(&membership->interest->joining, &membership->in_interest);
+    mark_dirty(membership->memberships, membership->interest);
+}
+
 static void on_mark(void *arg, int rc, bool is_owner)
 {
     struct cw_membership *membership = arg;
@@ -230,6 +238,9 @@ static void on_mark(void *arg, int rc, bool is_owner)
     if (rc == CW_OK && is_owner) {
         if (membership->state == CW_MEMBERSHIP_MARKING)
             on_marked_here(memberships, membership);
+        else if (membership->state == CW_MEMBERSHIP_JOINED && membership->is_repeat &&
+                 !cw_list_is_linked(&membership->in_interest))
+            repeat_join(membership);
         return;
     }
     if (rc == CW_OK || membership->state != CW_MEMBERSHIP_MARKING)
@@ -288,14 +299,6 @@ int cw_membership_join(struct cw_memberships *memberships, struct cw_cluster_cha
     return rc;
 }
 
-/* Writes a join once more: Redis has lost it, or may have. */
-static void repeat_join(struct cw_membership *membership)
-{
-    membership->is_repeat = true;
-    cw_list_push_back(&membership->interest->joining, &membership->in_interest);
-    mark_dirty(membership->memberships, membership->interest);
-}
-
 static void activate(struct cw_membership *membership)
 {
     struct cw_interest *interest = membership->interest;
@@ -342,6 +345,7 @@ static void on_batch_joined(void *arg, int rc, struct cw_position tip)
         }
         membership->calls--;
         if (membership->state == CW_MEMBERSHIP_JOINED) { /* a repeat */
+            membership->is_repeat = false;
             if (rc != CW_OK)
                 batch->memberships->registry->is_suspect = true;
         } else if (rc == CW_OK) {
@@ -397,6 +401,7 @@ void cw_memberships_on_attached(struct cw_cluster_channel *channel)
 {
     struct cw_memberships *memberships = memberships_of(channel);
     struct cw_list_node *node = cw_list_first(&channel->memberships);
+    bool waits = cw_endpoints_are_many(memberships->registry->endpoints);
     while (node != NULL) {
         struct cw_membership *membership = CW_CONTAINER(node, struct cw_membership, in_channel);
         node = cw_list_next(&channel->memberships, node);
@@ -405,16 +410,20 @@ void cw_memberships_on_attached(struct cw_cluster_channel *channel)
         if (membership->state == CW_MEMBERSHIP_LEAVING ||
             (membership->state == CW_MEMBERSHIP_MARKING && !is_new))
             continue;
-        /* The channel's hash was handed over just now by this node: its mark is not waited for. */
-        if (send_mark(memberships, membership, true, on_mark) != CW_OK)
+        int rc = send_mark(memberships, membership, true, on_mark);
+        if (rc != CW_OK)
             memberships->registry->is_suspect = true;
-        if (is_new)
+        /* The channel's hash was handed over just now by this node: where one server does all in
+         * order, its mark is not waited for. */
+        if (is_new && waits && rc != CW_OK)
+            fail_join(memberships, membership, CW_ERR_UNAVAILABLE);
+        else if (is_new && !waits)
             on_marked_here(memberships, membership);
-        else if (membership->state == CW_MEMBERSHIP_JOINED && !is_queued)
+        else if (membership->state == CW_MEMBERSHIP_JOINED && !is_queued && !waits)
             repeat_join(membership);
         else if (membership->state == CW_MEMBERSHIP_REACHING ||
-                 (membership->state == CW_MEMBERSHIP_JOINING && !is_queued))
-            membership->is_repeat = true; /* once it is JOINED */
+                 (membership->state >= CW_MEMBERSHIP_JOINING && !is_queued))
+            membership->is_repeat = true; /* once it is JOINED, or marked */
     }
 }
 
@@ -581,21 +590,25 @@ static void fail_waiting(struct cw_memberships *memberships, struct cw_list *lis
     }
 }
 
-/* Joins of channels that are still to be written: nothing of them was handed over. */
+/* Nothing of them was handed over. A callback may end the channel, and with it its memberships. */
+void cw_memberships_refuse(struct cw_cluster_channel *channel)
+{
+    struct cw_list_node *node = cw_list_first(&channel->memberships);
+    while (node != NULL) {
+        struct cw_membership *membership = CW_CONTAINER(node, struct cw_membership, in_channel);
+        node = cw_list_next(&channel->memberships, node);
+        if (membership->state == CW_MEMBERSHIP_MARKING && membership->calls == 0)
+            fail_join(memberships_of(channel), membership, CW_ERR_UNAVAILABLE);
+    }
+}
+
+/* Joins of channels that are still to be written. */
 static void fail_unsent(struct cw_memberships *memberships)
 {
     const struct cw_list *attaching = &memberships->registry->attaching;
     for (struct cw_list_node *n = cw_list_first(attaching); n != NULL;
-         n = cw_list_next(attaching, n)) {
-        struct cw_cluster_channel *channel = CW_CONTAINER(n, struct cw_cluster_channel, in_turn);
-        struct cw_list_node *node = cw_list_first(&channel->memberships);
-        while (node != NULL) {
-            struct cw_membership *membership = CW_CONTAINER(node, struct cw_membership, in_channel);
-            node = cw_list_next(&channel->memberships, node);
-            if (membership->state == CW_MEMBERSHIP_MARKING && membership->calls == 0)
-                fail_join(memberships, membership, CW_ERR_UNAVAILABLE);
-        }
-    }
+         n = cw_list_next(attaching, n))
+        cw_memberships_refuse(CW_CONTAINER(n, struct cw_cluster_channel, in_turn));
 }
 
 /* They are sent when the link is back; their callers are not kept waiting for it. */

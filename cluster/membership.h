@@ -89,6 +89,8 @@ void cw_memberships_repair(struct cw_cluster_channel *channel, struct cw_bytes g
                            struct cw_bytes owner);
 /** An interest was acked or moved on. */
 void cw_memberships_on_progress(struct cw_memberships *memberships, struct cw_interest *interest);
+/** The channel could not be written: its joins, which wait for that, fail (CW_ERR_UNAVAILABLE). */
+void cw_memberships_refuse(struct cw_cluster_channel *channel);
 /** The links to `endpoint` were lost: joins under way there fail, CW_ERR_TIMEOUT, or
  * CW_ERR_UNAVAILABLE if nothing was handed over; leaves are sent when they are back. */
 void cw_memberships_on_down(struct cw_memberships *memberships, const struct cw_endpoint *endpoint);

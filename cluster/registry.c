@@ -49,6 +49,7 @@ void cw_registry_init(struct cw_registry *registry, struct cw_endpoints *endpoin
     cw_list_init(&registry->changes);
     cw_list_init(&registry->unknown);
     cw_list_init(&registry->attaching);
+    cw_list_init(&registry->refused);
     cw_list_init(&registry->detaching);
     cw_registry_set_session(registry, 0, 0, 0);
 }
@@ -233,7 +234,7 @@ static void on_written(void *arg, int rc)
 }
 
 int cw_registry_send_set(struct cw_registry *registry, const char *verb, const char *const *uuids,
-                         size_t count, cw_done_fn fn)
+                         size_t count, cw_done_fn fn, void *arg)
 {
     struct cw_bytes args[2 + CW_FUNCTIONS_BATCH];
     char key[CW_KEY_MAX + 2];
@@ -243,7 +244,7 @@ int cw_registry_send_set(struct cw_registry *registry, const char *verb, const c
     args[1] = cw_bytes_text(key);
     for (size_t i = 0; i < count; i++)
         args[2 + i] = cw_bytes_text(uuids[i]);
-    return cw_functions_command(registry->endpoints, args, 2 + count, fn, registry);
+    return cw_functions_command(registry->endpoints, args, 2 + count, fn, arg);
 }
 
 struct fields {
@@ -434,7 +435,7 @@ static void take_back(struct cw_registry *registry, struct cw_cluster_channel *c
     registry->on_attached(registry->arg, channel, was_taken);
 }
 
-static void queue_again(struct cw_registry *registry, struct cw_cluster_channel *channel)
+void cw_registry_announce(struct cw_registry *registry, struct cw_cluster_channel *channel)
 {
     channel->wants_again = channel->is_attaching;
     if (!channel->is_attaching && !cw_list_is_linked(&channel->in_turn))
@@ -450,7 +451,7 @@ static void on_attached(void *arg, int rc, const struct cw_attached *attached)
     if (registry != NULL && channel->state == CW_ATTACH_STALE) {
         if (rc == CW_OK && attached->generation > 0 && channel->wants_again) {
             channel->generation = attached->generation;
-            queue_again(registry, channel);
+            cw_registry_announce(registry, channel);
         } else if (rc != CW_OK) {
             registry->is_suspect = true; /* it stays STALE: announced again */
             cw_registry_tell_change(channel, rc == CW_ERR_UNAVAILABLE ? rc : CW_ERR_TIMEOUT);
@@ -483,7 +484,7 @@ static void write_again(struct cw_registry *registry, struct cw_cluster_channel 
         registry->is_suspect = true;
 }
 
-/* Its server is not there, but others are: whoever attached it is told so. Then it may be gone. */
+/* Its server is not there, but others are: whoever waits is told so. Then it may be gone. */
 static void tell_refused(struct cw_registry *registry, struct cw_cluster_channel *channel)
 {
     if (!channel->is_refused)
@@ -497,33 +498,95 @@ static void tell_refused(struct cw_registry *registry, struct cw_cluster_channel
         tell_attached(channel, CW_ERR_UNAVAILABLE);
 }
 
-/* One batch: the node's set first, so that the set always covers what exists. */
+/* Channels of one turn whose uuids go to the node's set together. */
+struct adding {
+    struct cw_registry *registry;
+    size_t count;
+    struct cw_cluster_channel *channels[CW_FUNCTIONS_BATCH]; /* referenced */
+};
+
+static void write_hashes(const struct adding *adding)
+{
+    for (size_t i = 0; i < adding->count; i++) {
+        struct cw_cluster_channel *channel = adding->channels[i];
+        channel->is_attaching = false;
+        if (channel->registry == NULL)
+            continue;
+        if (channel->state == CW_ATTACH_NEW)
+            write_new(adding->registry, channel);
+        else if (channel->state == CW_ATTACH_RESUMING)
+            write_resuming(adding->registry, channel);
+        else if (channel->state == CW_ATTACH_STALE)
+            write_again(adding->registry, channel);
+    }
+    for (size_t i = 0; i < adding->count; i++) {
+        tell_refused(adding->registry, adding->channels[i]);
+        cw_registry_unref_channel(adding->channels[i]);
+    }
+}
+
+/* They wait for the next tick, or a link. */
+static void put_off(const struct adding *adding)
+{
+    struct cw_registry *registry = adding->registry;
+    for (size_t i = 0; i < adding->count; i++) {
+        struct cw_cluster_channel *channel = adding->channels[i];
+        channel->is_attaching = false;
+        if (channel->registry == NULL || channel->state > CW_ATTACH_STALE)
+            continue;
+        cw_list_push_back(&registry->refused, &channel->in_turn);
+        channel->is_refused = channel->state != CW_ATTACH_STALE;
+    }
+    for (size_t i = 0; i < adding->count; i++) {
+        struct cw_cluster_channel *channel = adding->channels[i];
+        tell_refused(registry, channel);
+        if (channel->registry != NULL)
+            cw_registry_tell_change(channel, CW_ERR_UNAVAILABLE);
+        if (channel->registry != NULL)
+            cw_memberships_refuse(channel);
+        cw_registry_unref_channel(channel);
+    }
+}
+
+static void on_added(void *arg, int rc)
+{
+    struct adding *adding = arg;
+    if (rc == CW_OK)
+        write_hashes(adding);
+    else
+        put_off(adding);
+    free(adding);
+}
+
+/* One batch: the node's set first, so that the set always covers what exists. One server does in
+ * order what it is told; of several the set's has to answer before the others are told. */
 static void attach_batch(struct cw_registry *registry)
 {
     const char *uuids[CW_FUNCTIONS_BATCH];
-    struct cw_cluster_channel *batch[CW_FUNCTIONS_BATCH];
-    size_t count = 0;
     struct cw_list_node *node;
-    while (count < CW_FUNCTIONS_BATCH && (node = cw_list_pop_front(&registry->attaching)) != NULL)
-        batch[count++] = CW_CONTAINER(node, struct cw_cluster_channel, in_turn);
-    if (count == 0)
-        return;
-    for (size_t i = 0; i < count; i++)
-        uuids[i] = batch[i]->uuid;
-    if (cw_registry_send_set(registry, "SADD", uuids, count, on_written) != CW_OK)
-        registry->is_suspect = true;
-    for (size_t i = 0; i < count; i++) {
-        cw_registry_ref_channel(batch[i]);
-        if (batch[i]->state == CW_ATTACH_NEW)
-            write_new(registry, batch[i]);
-        else if (batch[i]->state == CW_ATTACH_RESUMING)
-            write_resuming(registry, batch[i]);
-        else
-            write_again(registry, batch[i]);
+    bool waits = cw_endpoints_are_many(registry->endpoints);
+    struct adding now = {.registry = registry};
+    struct adding *adding = waits ? malloc(sizeof(*adding)) : &now;
+    if (adding == NULL)
+        return; /* the next flush tries again */
+    *adding = now;
+    while (adding->count < CW_FUNCTIONS_BATCH &&
+           (node = cw_list_pop_front(&registry->attaching)) != NULL) {
+        struct cw_cluster_channel *channel = CW_CONTAINER(node, struct cw_cluster_channel, in_turn);
+        uuids[adding->count] = channel->uuid;
+        adding->channels[adding->count++] = channel;
+        cw_registry_ref_channel(channel);
+        channel->is_attaching = channel->state == CW_ATTACH_STALE;
     }
-    for (size_t i = 0; i < count; i++) {
-        tell_refused(registry, batch[i]);
-        cw_registry_unref_channel(batch[i]);
+    int rc = adding->count == 0 ? CW_ERR_NOT_FOUND
+                                : cw_registry_send_set(registry, "SADD", uuids, adding->count,
+                                                       waits ? on_added : on_written,
+                                                       waits ? (void *)adding : registry);
+    if (!waits) {
+        registry->is_suspect |= adding->count > 0 && rc != CW_OK;
+        write_hashes(adding);
+    } else if (rc != CW_OK) {
+        on_added(adding, rc);
     }
 }
 
@@ -563,6 +626,12 @@ void cw_registry_flush_attach(struct cw_registry *registry)
         cw_registry_request_flush(registry);
 }
 
+void cw_registry_retry(struct cw_registry *registry)
+{
+    cw_list_move_all(&registry->attaching, &registry->refused);
+    cw_registry_request_flush(registry);
+}
+
 void cw_registry_distrust(struct cw_registry *registry)
 {
     registry->is_suspect = true;
@@ -578,82 +647,9 @@ void cw_registry_announce_all(struct cw_registry *registry)
             CW_CONTAINER(n, struct cw_cluster_channel, in_channels);
         if (channel->state == CW_ATTACHED || channel->state == CW_ATTACH_STALE) {
             channel->state = CW_ATTACH_STALE;
-            queue_again(registry, channel);
+            cw_registry_announce(registry, channel);
             CW_STAT(registry_announcements_total)++;
         }
     }
     cw_registry_request_flush(registry);
-}
-
-/* Hiding and showing. */
-
-static int add_change(struct cw_registry *registry, struct cw_cluster_channel *channel,
-                      cw_done_fn fn, void *arg)
-{
-    if (channel->state == CW_ATTACH_NEW || channel->state == CW_ATTACH_RESUMING ||
-        channel->change != NULL)
-        return CW_ERR_BUSY;
-    if (!cw_registry_may_write(registry))
-        return CW_ERR_UNAVAILABLE;
-    channel->change = calloc(1, sizeof(*channel->change));
-    if (channel->change == NULL)
-        return CW_ERR_NOMEM;
-    channel->change->channel = channel;
-    channel->change->fn = fn;
-    channel->change->arg = arg;
-    cw_list_push_back(&registry->changes, &channel->change->in_changes);
-    return CW_OK;
-}
-
-void cw_registry_tell_change(struct cw_cluster_channel *channel, int rc)
-{
-    struct cw_registry_change *change = channel->change;
-    if (change == NULL)
-        return;
-    cw_done_fn fn = change->fn;
-    void *arg = change->arg;
-    channel->change = NULL;
-    cw_list_remove(&change->in_changes);
-    free(change);
-    if (fn != NULL)
-        fn(arg, rc);
-}
-
-void cw_registry_cancel_changes(struct cw_registry *registry)
-{
-    struct cw_list_node *node;
-    while ((node = cw_list_first(&registry->changes)) != NULL)
-        cw_registry_tell_change(CW_CONTAINER(node, struct cw_registry_change, in_changes)->channel,
-                                CW_ERR_CANCELLED);
-}
-
-int cw_registry_hide(struct cw_registry *registry, struct cw_cluster_channel *channel,
-                     cw_done_fn fn, void *arg)
-{
-    if (channel->state == CW_HIDDEN)
-        return channel->change == NULL ? CW_ERR_NOT_FOUND : CW_ERR_BUSY;
-    int rc = add_change(registry, channel, fn, arg);
-    if (rc != CW_OK)
-        return rc;
-    cw_list_remove(&channel->in_turn); /* an announcement that was not sent */
-    channel->wants_again = false;
-    channel->was_hidden = true;
-    channel->state = CW_HIDDEN;
-    registry->count--;
-    cw_list_push_back(&registry->detaching, &channel->in_turn);
-    cw_registry_request_flush(registry);
-    return CW_OK;
-}
-
-int cw_registry_show(struct cw_registry *registry, struct cw_cluster_channel *channel,
-                     cw_done_fn fn, void *arg)
-{
-    int rc = add_change(registry, channel, fn, arg);
-    if (rc != CW_OK)
-        return rc;
-    if (channel->state == CW_HIDDEN)
-        registry->count++;
-    channel->state = CW_ATTACH_STALE;
-    queue_again(registry, channel);
-    return CW_OK;
 }

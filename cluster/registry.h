@@ -51,7 +51,7 @@ struct cw_registry_change {
 struct cw_cluster_channel {
     struct cw_map_node in_by_uuid;   /* in cw_registry.by_uuid */
     struct cw_list_node in_channels; /* in cw_registry.channels */
-    struct cw_list_node in_turn;     /* in cw_registry.attaching or .detaching */
+    struct cw_list_node in_turn;     /* in cw_registry.attaching, .refused or .detaching */
     struct cw_list_node in_unknown;  /* in cw_registry.unknown */
     struct cw_cluster *cluster;
     struct cw_registry *registry;
@@ -100,6 +100,7 @@ struct cw_registry {
     struct cw_list changes; /* struct cw_registry_change.in_changes */
     struct cw_list unknown; /* those whose `fn` waits for an answer of Redis, or for its absence */
     struct cw_list attaching; /* to be written at the end of the turn */
+    struct cw_list refused;   /* those that found the node's set away: after a while again */
     struct cw_list detaching; /* to be removed at the end of the turn, after their memberships */
     int64_t session_ttl_s;    /* of channels of nodes that died; 0: they end */
     char inbox_limits[48];    /* "<queue-max> <queue-bytes>" */
@@ -165,9 +166,12 @@ static inline void cw_registry_request_flush(struct cw_registry *registry)
 
 /** End of turn, first half: writes new and stale channels (node set, then hashes). */
 void cw_registry_flush_attach(struct cw_registry *registry);
-/** SADD or SREM of some uuids in this node's set; `fn` gets the registry. */
+/** What was refused is written again, at the end of the turn. */
+void cw_registry_retry(struct cw_registry *registry);
+/** SADD or SREM of some uuids in this node's set. */
 CW_MUST_CHECK int cw_registry_send_set(struct cw_registry *registry, const char *verb,
-                                       const char *const *uuids, size_t count, cw_done_fn fn);
+                                       const char *const *uuids, size_t count, cw_done_fn fn,
+                                       void *arg);
 /** A channel that left the table: frees it, once no answer is under way. */
 void cw_registry_release(struct cw_registry *registry, struct cw_cluster_channel *channel);
 
@@ -175,6 +179,8 @@ void cw_registry_release(struct cw_registry *registry, struct cw_cluster_channel
  * the node's set is swept, at the next tick. */
 void cw_registry_distrust(struct cw_registry *registry);
 
+/** Writes the channel again at the end of the turn, or after the attach that is under way. */
+void cw_registry_announce(struct cw_registry *registry, struct cw_cluster_channel *channel);
 /** All channels go back to STALE, to be written again in the next turns. */
 void cw_registry_announce_all(struct cw_registry *registry);
 

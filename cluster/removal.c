@@ -50,7 +50,7 @@ static void send_forget(struct cw_registry *registry, const char *verb, const ch
     if (count == 0)
         return;
     registry->removals++;
-    int rc = cw_registry_send_set(registry, verb, uuids, count, on_forgotten);
+    int rc = cw_registry_send_set(registry, verb, uuids, count, on_forgotten, registry);
     if (rc != CW_OK)
         on_forgotten(registry, rc);
 }
