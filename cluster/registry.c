@@ -558,18 +558,20 @@ static void on_added(void *arg, int rc)
     free(adding);
 }
 
-/* One batch: the node's set first, so that the set always covers what exists. One server does in
- * order what it is told; of several the set's has to answer before the others are told. */
+/* One batch of what there is: the node's set first, so that the set always covers what exists. One
+ * server does in order what it is told; of several the set's has to answer before the others are
+ * told. */
 static void attach_batch(struct cw_registry *registry)
 {
     const char *uuids[CW_FUNCTIONS_BATCH];
     struct cw_list_node *node;
     bool waits = cw_endpoints_are_many(registry->endpoints);
-    struct adding now = {.registry = registry};
+    struct adding now;
     struct adding *adding = waits ? malloc(sizeof(*adding)) : &now;
     if (adding == NULL)
         return; /* the next flush tries again */
-    *adding = now;
+    adding->registry = registry;
+    adding->count = 0;
     while (adding->count < CW_FUNCTIONS_BATCH &&
            (node = cw_list_pop_front(&registry->attaching)) != NULL) {
         struct cw_cluster_channel *channel = CW_CONTAINER(node, struct cw_cluster_channel, in_turn);
@@ -578,12 +580,10 @@ static void attach_batch(struct cw_registry *registry)
         cw_registry_ref_channel(channel);
         channel->is_attaching = channel->state == CW_ATTACH_STALE;
     }
-    int rc = adding->count == 0 ? CW_ERR_NOT_FOUND
-                                : cw_registry_send_set(registry, "SADD", uuids, adding->count,
-                                                       waits ? on_added : on_written,
-                                                       waits ? (void *)adding : registry);
+    int rc = cw_registry_send_set(registry, "SADD", uuids, adding->count,
+                                  waits ? on_added : on_written, waits ? (void *)adding : registry);
     if (!waits) {
-        registry->is_suspect |= adding->count > 0 && rc != CW_OK;
+        registry->is_suspect |= rc != CW_OK;
         write_hashes(adding);
     } else if (rc != CW_OK) {
         on_added(adding, rc);
@@ -620,7 +620,8 @@ void cw_registry_flush_attach(struct cw_registry *registry)
         tell_unknown(registry);
         return; /* they stay in `attaching` */
     }
-    for (size_t done = 0; done < ATTACH_SLICE; done += CW_FUNCTIONS_BATCH)
+    for (size_t done = 0; done < ATTACH_SLICE && !cw_list_is_empty(&registry->attaching);
+         done += CW_FUNCTIONS_BATCH)
         attach_batch(registry);
     if (!cw_list_is_empty(&registry->attaching))
         cw_registry_request_flush(registry);
