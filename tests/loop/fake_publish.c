@@ -128,17 +128,25 @@ redisReply *fake_publish(const struct fake_call *call)
     return reply;
 }
 
+/* `args` as those of cw_node_publish. The id, in the place of `last`, the one before it. */
+static redisReply *publish_next(const struct fake_call *call, const struct cw_bytes *args,
+                                redisReply *last)
+{
+    struct fake_call one = {call->store, call->key, args, 6};
+    redisReply *reply = fake_publish(&one);
+    freeReplyObject(last);
+    last = fake_reply_text(cw_bytes_make(reply->element[0]->str, reply->element[0]->len));
+    freeReplyObject(reply);
+    return last;
+}
+
 redisReply *fake_publish_many(const struct fake_call *call)
 {
     redisReply *last = NULL;
     for (size_t i = 1; i + 3 < call->count; i += 4) {
         struct cw_bytes args[] = {call->args[i],     call->args[i + 1], call->args[i + 2],
                                   call->args[i + 3], call->args[0],     {NULL, 0}};
-        struct fake_call one = {call->store, call->key, args, 6};
-        redisReply *reply = fake_publish(&one);
-        freeReplyObject(last);
-        last = fake_reply_text(cw_bytes_make(reply->element[0]->str, reply->element[0]->len));
-        freeReplyObject(reply);
+        last = publish_next(call, args, last);
     }
     return last;
 }
@@ -159,11 +167,7 @@ redisReply *fake_append(const struct fake_call *call)
                                   message.payload,
                                   call->args[0],
                                   {NULL, 0}};
-        struct fake_call one = {call->store, call->key, args, 6};
-        redisReply *reply = fake_publish(&one);
-        freeReplyObject(last);
-        last = fake_reply_text(cw_bytes_make(reply->element[0]->str, reply->element[0]->len));
-        freeReplyObject(reply);
+        last = publish_next(call, args, last);
     }
     return last;
 }
