@@ -5,7 +5,7 @@
  *     ^------- lost: error, refused role, too old, cw_redis_link_close() ------|
  *
  * The link does not try again by itself: its owner holds two of them that live and die together
- * (endpoints.c). Tests replace this module as a whole by a fake Redis behind the same header.
+ * (endpoint.c). Tests replace this module as a whole by a fake Redis behind the same header.
  */
 #ifndef CW_REDIS_LINK_H
 #define CW_REDIS_LINK_H
