@@ -125,7 +125,8 @@ struct cw_cluster_events {
     /** A channel joined or left a group that somebody here watches. */
     void (*on_presence)(void *arg, void *local, bool is_join, struct cw_bytes channel,
                         struct cw_bytes user);
-    /** The link to Redis is up (subscribed, caught up soon) or lost. */
+    /** The link to Redis, of several servers that to one of them, is up (subscribed, caught up
+     * soon) or lost. */
     void (*on_link)(void *arg, bool is_up);
     /** The cluster can't go on (Redis too old, library refused): `why` says what to do. */
     void (*on_fatal)(void *arg, const char *why);
