@@ -217,7 +217,7 @@ static void on_marked_here(struct cw_memberships *memberships, struct cw_members
 /* Writes a join once more: Redis has lost it, or may have. */
 static void repeat_join(struct cw_membership *membership)
 {
-    membership->is_repeat = true;
+    membership->is_repeat = false;
     cw_list_push_back(&membership->interest->joining, &membership->in_interest);
     mark_dirty(membership->memberships, membership->interest);
 }
@@ -345,7 +345,6 @@ static void on_batch_joined(void *arg, int rc, struct cw_position tip)
         }
         membership->calls--;
         if (membership->state == CW_MEMBERSHIP_JOINED) { /* a repeat */
-            membership->is_repeat = false;
             if (rc != CW_OK)
                 batch->memberships->registry->is_suspect = true;
         } else if (rc == CW_OK) {

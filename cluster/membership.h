@@ -52,7 +52,7 @@ struct cw_membership {
     int16_t leave_rc;          /* LEAVING: the error among the answers so far */
     uint8_t state;             /* enum cw_membership_state */
     bool is_in_redis : 1;      /* a join was sent: it has to be left */
-    bool is_repeat : 1;        /* written again after a loss, once it is JOINED */
+    bool is_repeat : 1;        /* to be written again after a loss, once it is JOINED and marked */
     bool wants_presence : 1;
     char uuid[CW_UUID_TEXT_SIZE];
 };

@@ -557,6 +557,17 @@ static struct cw_redis_link *find_link(const struct fake_redis *redis, unsigned 
     return NULL;
 }
 
+size_t fake_redis_step_at(struct fake_redis *redis, unsigned server, size_t count)
+{
+    struct cw_redis_link *link = find_link(redis, server, FAKE_COMMANDS);
+    struct cw_list_node *first;
+    size_t done = 0;
+    for (; done < count && (first = cw_list_first(&link->calls)) != NULL; done++)
+        run_call(link, CW_CONTAINER(first, struct call, node));
+    fake_time_run();
+    return done;
+}
+
 void fake_redis_lose_pushes(struct fake_redis *redis, unsigned node)
 {
     struct cw_redis_link *link = find_link(redis, node, FAKE_PUBSUB);

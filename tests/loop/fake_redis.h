@@ -68,6 +68,8 @@ void fake_redis_release(struct fake_redis *redis, unsigned stages);
 /** Runs the `count` oldest calls of all nodes though they are held, then the loop. How many there
  * were. */
 size_t fake_redis_step(struct fake_redis *redis, size_t count);
+/** The same with those of one server alone, of the several that one node has. */
+size_t fake_redis_step_at(struct fake_redis *redis, unsigned server, size_t count);
 /** Calls that wait to be run. */
 size_t fake_redis_pending(const struct fake_redis *redis);
 /** Takes away the messages that wait for `node` (hold them first); subscribe acks stay. */

@@ -112,12 +112,14 @@ static struct cw_history_limits history(void *arg, struct cw_bytes group)
 
 /* Nodes. */
 
+const char *path_redis = "redis://fake";
+
 static void start_node(struct path *path, struct path_node *node, const char *name)
 {
     char error[200];
     struct cw_cluster_options options = {
         .event_base = path->base,
-        .redis = "redis://fake",
+        .redis = path_redis,
         .node = name,
         .events = {.on_message = on_message,
                    .on_gap = on_gap,

@@ -58,6 +58,10 @@ int path_setup(void **state);
 int path_teardown(void **state);
 #define path_test(test) cmocka_unit_test_setup_teardown(test, path_setup, path_teardown)
 
+/** Where nodes find Redis; may be set before path_start(). Of several servers, which are all the
+ * same fake, one node has the links of as many nodes. */
+extern const char *path_redis;
+
 /** Nodes with their links up. */
 void path_start(struct path *path, unsigned nodes, uint64_t seed);
 /** Everything goes, whatever is pending. */
