@@ -566,12 +566,11 @@ static void attach_batch(struct cw_registry *registry)
     const char *uuids[CW_FUNCTIONS_BATCH];
     struct cw_list_node *node;
     bool waits = cw_endpoints_are_many(registry->endpoints);
-    struct adding now;
-    struct adding *adding = waits ? malloc(sizeof(*adding)) : &now;
+    struct adding now = {.registry = registry};
+    struct adding *adding = waits ? calloc(1, sizeof(*adding)) : &now;
     if (adding == NULL)
         return; /* the next flush tries again */
     adding->registry = registry;
-    adding->count = 0;
     while (adding->count < CW_FUNCTIONS_BATCH &&
            (node = cw_list_pop_front(&registry->attaching)) != NULL) {
         struct cw_cluster_channel *channel = CW_CONTAINER(node, struct cw_cluster_channel, in_turn);
