@@ -74,10 +74,14 @@ class Process:
     def is_running(self):
         return self.child.poll() is None
 
+    def stat(self):
+        """The fields of /proc/<pid>/stat from the state on."""
+        with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()
+
     def cpu_seconds(self):
         """What it has used so far, in itself and for itself in the kernel."""
-        with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
+        fields = self.stat()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def signal(self, number):
@@ -99,7 +103,10 @@ class Process:
     def stop(self, timeout=10.0):
         """Ends it, gently if it can be; for cleaning up."""
         if self.is_running():
-            self.signal(signal.SIGCONT)
+            # Only to one that is stopped: LeakSanitizer stops the program with SIGSTOP when it ends
+            # and waits for ever if a SIGCONT takes that away.
+            if self.stat()[0] == "T":
+                self.signal(signal.SIGCONT)
             self.signal(signal.SIGTERM)
             try:
                 self.child.wait(timeout)
