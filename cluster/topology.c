@@ -163,36 +163,41 @@ static void ask(struct cw_topology *topology, struct cw_endpoint *endpoint)
     free(question);
 }
 
-/* The guide: one host after the other, those of the setting and those that are known. */
+/* The guide: one host after the other, those of the setting, then those of the servers that are
+ * known, and again. */
+
+static void next_host(struct cw_topology *topology, char **ret_host, int *ret_port)
+{
+    const struct cw_redis_address *address = topology->address;
+    struct cw_endpoint *endpoint = NULL;
+    size_t index = topology->next_host++;
+    if (index >= address->host_count) {
+        endpoint = cw_endpoints_next(topology->endpoints, NULL);
+        for (size_t i = address->host_count; i < index && endpoint != NULL; i++)
+            endpoint = cw_endpoints_next(topology->endpoints, endpoint);
+    }
+    if (endpoint != NULL) {
+        *ret_host = cw_endpoint_address(endpoint)->host;
+        *ret_port = cw_endpoint_address(endpoint)->port;
+        return;
+    }
+    if (index >= address->host_count) {
+        index = 0;
+        topology->next_host = 1;
+    }
+    *ret_host = address->hosts[index].host;
+    *ret_port = address->hosts[index].port;
+}
 
 static void ask_next_host(struct cw_topology *topology)
 {
     const struct cw_redis_address *address = topology->address;
-    const struct cw_redis_address *known = NULL;
-    size_t index = topology->next_host++;
     topology->asked = (struct cw_redis_address){.is_guide = true,
                                                 .uses_tls = address->uses_tls,
                                                 .tls = address->tls,
                                                 .user = address->user,
                                                 .password = address->password};
-    if (index < address->host_count) {
-        topology->asked.host = address->hosts[index].host;
-        topology->asked.port = address->hosts[index].port;
-    } else {
-        struct cw_endpoint *endpoint = NULL;
-        for (size_t i = address->host_count; i <= index; i++)
-            if ((endpoint = cw_endpoints_next(topology->endpoints, endpoint)) == NULL)
-                break;
-        if (endpoint == NULL) {
-            topology->next_host = 1;
-            topology->asked.host = address->hosts[0].host;
-            topology->asked.port = address->hosts[0].port;
-        } else {
-            known = cw_endpoint_address(endpoint);
-            topology->asked.host = known->host;
-            topology->asked.port = known->port;
-        }
-    }
+    next_host(topology, &topology->asked.host, &topology->asked.port);
     cw_redis_link_close(topology->guide);
     topology->asked_ms = cw_clock_ms();
     cw_redis_link_connect(topology->guide);
