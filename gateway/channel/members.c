@@ -300,10 +300,12 @@ void cw_group_deliver(struct cw_group *group, const struct cw_message *message)
     CW_PROBE3(deliver, (const char *)group->name, message->payload.size, message->position.offset);
     struct cw_list filtered; /* struct cw_extras.in_filtered */
     cw_list_init(&filtered);
+    uint32_t width = 0;
     for (int kind = 0; kind < CW_KIND_COUNT; kind++) {
         uint32_t count = group->count[kind];
         if (count == 0)
             continue;
+        width += count;
         struct cw_buf *frame = cw_event_message((enum cw_kind)kind, message);
         if (frame ==
             NULL) { /* no memory: these members' next id shows a hole, so they can't go on */
@@ -326,6 +328,8 @@ void cw_group_deliver(struct cw_group *group, const struct cw_message *message)
         CW_STAT(group_deliveries_total) += count;
         (void)cw_buf_unref(frame);
     }
+    if (width > group->node->widest)
+        group->node->widest = width;
     cw_group_pass_over(group, message);
     deliver_filtered(group, &filtered, message);
 }

@@ -74,6 +74,7 @@ struct cw_node {
     size_t count, capacity;
     struct cw_map groups;           /* struct cw_group by name */
     struct cw_list dirty;           /* channels with frames to write, struct cw_channel.dirty */
+    uint32_t widest;                /* most members that a message went to while `dirty` held any */
     uint64_t next_log;              /* number of the next group, see channel/session.h */
     struct cw_list replays;         /* those that wait to read; channel/replay.c's */
     struct cw_list replays_resting; /* those that could not read; channel/replay.c's */

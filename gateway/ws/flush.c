@@ -14,6 +14,7 @@
 #include "base/stats.h"
 #include "channel/channel.h"
 #include "ws/connection.h"
+#include "ws/loop_adapter.h"
 #include "ws/socket.h"
 #include "ws/state.h"
 
@@ -26,8 +27,17 @@
 
 /* How long the end of one turn may write before other input is looked at, and how often it looks.
  */
-#define SLICE_US    5000
-#define SLICE_CHECK 32
+#define SLICE_MAX_US 5000
+#define SLICE_CHECK  8
+
+/* A message to so many is written in short slices: the next one to the same group, which comes
+ * meanwhile, leaves in the same write to all whose turn has not come. A slice is a small part of
+ * the whole, and much longer than the rest of its turn, so that input does not come in faster than
+ * it can leave. Of messages to few hardly any would meet, and each turn has its price. */
+#define WIDE            64
+#define SLICE_MIN_US    100
+#define SLICE_OF_MEMBER 4 /* a microsecond for so many members */
+#define SLICE_OF_TURN   3 /* times what the turn has taken */
 
 /* At most one write is in flight, and all of it counts as unsent: a quarter of the bound is not
  * much too much. */
@@ -174,9 +184,22 @@ void cw_flush_connection(struct cw_connection *connection)
     }
 }
 
+static int64_t slice_us(const struct cw_ws_server *server)
+{
+    uint32_t widest = server->node->widest;
+    if (widest < WIDE)
+        return SLICE_MAX_US;
+    int64_t slice_us = cw_loop_turn_us(server->loop) * SLICE_OF_TURN;
+    if (slice_us < widest / SLICE_OF_MEMBER)
+        slice_us = widest / SLICE_OF_MEMBER;
+    if (slice_us < SLICE_MIN_US)
+        return SLICE_MIN_US;
+    return slice_us < SLICE_MAX_US ? slice_us : SLICE_MAX_US;
+}
+
 bool cw_flush_dirty(struct cw_ws_server *server)
 {
-    int64_t end_us = cw_clock_us() + SLICE_US;
+    int64_t end_us = cw_clock_us() + slice_us(server);
     struct cw_list *dirty = &server->node->dirty;
     struct cw_list_node *node;
     for (unsigned i = 1; (node = cw_list_pop_front(dirty)) != NULL; i++) {
@@ -187,5 +210,8 @@ bool cw_flush_dirty(struct cw_ws_server *server)
         if (i % SLICE_CHECK == 0 && cw_clock_us() >= end_us)
             break;
     }
-    return !cw_list_is_empty(dirty);
+    if (!cw_list_is_empty(dirty))
+        return true;
+    server->node->widest = 0;
+    return false;
 }

@@ -388,6 +388,11 @@ void cw_loop_request_post_turn(struct cw_loop *loop)
     event_active(&loop->post_turn, EV_TIMEOUT, 0);
 }
 
+int64_t cw_loop_turn_us(const struct cw_loop *loop)
+{
+    return loop->is_turn_begun ? cw_clock_us() - loop->turn_began_us : 0;
+}
+
 void cw_loop_note_read(struct cw_loop *loop, size_t size)
 {
     loop->read_bytes += size;

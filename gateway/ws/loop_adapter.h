@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct cw_loop;
 struct event_base;
@@ -58,6 +59,9 @@ void cw_loop_request_post_turn(struct cw_loop *loop);
 void cw_loop_note_read(struct cw_loop *loop, size_t size);
 /** A message of the socket that is being read has become `size` bytes. */
 void cw_loop_note_inflated(struct cw_loop *loop, size_t size);
+
+/** How long this turn has taken so far, microseconds; 0: none has begun. */
+int64_t cw_loop_turn_us(const struct cw_loop *loop);
 
 /** Whatever the library wants: `fd` is not read while it is held. */
 void cw_loop_hold(struct cw_loop *loop, int fd, bool is_held);
