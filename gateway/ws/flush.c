@@ -184,7 +184,8 @@ void cw_flush_connection(struct cw_connection *connection)
     }
 }
 
-static int64_t slice_us(const struct cw_ws_server *server)
+/* How long this turn may write. */
+static int64_t turns_slice_us(const struct cw_ws_server *server)
 {
     uint32_t widest = server->node->widest;
     if (widest < WIDE)
@@ -199,7 +200,7 @@ static int64_t slice_us(const struct cw_ws_server *server)
 
 bool cw_flush_dirty(struct cw_ws_server *server)
 {
-    int64_t end_us = cw_clock_us() + slice_us(server);
+    int64_t end_us = cw_clock_us() + turns_slice_us(server);
     struct cw_list *dirty = &server->node->dirty;
     struct cw_list_node *node;
     for (unsigned i = 1; (node = cw_list_pop_front(dirty)) != NULL; i++) {
