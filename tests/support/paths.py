@@ -14,7 +14,7 @@ def source_path(name):
 def chanwayd():
     """The node under test: as CTest says, else the newest build."""
     if os.environ.get("CHANWAYD"):
-        return os.environ["CHANWAYD"]
+        return os.path.abspath(os.environ["CHANWAYD"])  # it is started from elsewhere
     built = [path for path in SOURCE.glob("build/*/chanwayd") if path.is_file()]
     if not built:
         raise FileNotFoundError("no chanwayd: build it, or name it in CHANWAYD")
